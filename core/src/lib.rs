@@ -1,0 +1,16 @@
+//! The engine of Spiral: a table store that lives on object storage alone.
+
+pub mod error;
+pub mod expr;
+pub mod fragment;
+pub mod key;
+pub mod log;
+pub mod runtime;
+pub mod scan;
+pub mod store;
+pub mod table;
+pub mod transaction;
+pub mod tree;
+pub mod types;
+
+pub use error::{Code, Error, ErrorKind, Result};
