@@ -23,3 +23,6 @@ pub use writer::{FragmentWriter, WriteOptions};
 
 /// Rows of a full stripe; every stripe of a fragment but the last is full.
 pub const STRIPE_ROWS: usize = 8192;
+
+#[cfg(test)]
+mod tests;
