@@ -45,7 +45,7 @@ fn stored(data_type: &DataType, depth: usize) -> Result<DataType> {
     let Some(depth) = depth.checked_sub(1) else {
         bail!(Code::UnsupportedType, "a type nested deeper than {MAX_DEPTH} levels cannot be stored");
     };
-    let child = |field: &FieldRef| stored(field.data_type(), depth).map(|data_type| item(data_type));
+    let child = |field: &FieldRef| stored(field.data_type(), depth).map(item);
     Ok(match data_type {
         Null => Boolean,
         Boolean | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 => data_type.clone(),

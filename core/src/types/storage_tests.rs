@@ -162,19 +162,42 @@ fn a_dictionary_with_a_null_value_reads_as_null() {
     assert_eq!(restored.as_dictionary::<Int8Type>().downcast_dict::<StringArray>().unwrap().value(0), "a");
 }
 
-/// The fragment's own type system, in memory: what it takes in, it gives back in the type asked for.
+/// The file format below a fragment: written with compression and read back in the stored type, every form is whole.
 #[test]
-fn fragments_take_every_stored_form() {
+fn files_keep_every_stored_form() {
     use vortex::VortexSessionDefault;
     use vortex::array::VortexSessionExecute;
+    use vortex::array::arrays::StructArray as Columns;
+    use vortex::array::stream::ArrayStreamExt;
+    use vortex::array::validity::Validity;
+    use vortex::array::{IntoArray, arrays::struct_::StructArrayExt};
     use vortex::arrow::ArrowSessionExt;
-    let session = vortex::session::VortexSession::default();
+    use vortex::file::{OpenOptionsSessionExt, WriteOptionsSessionExt};
+    use vortex::io::runtime::BlockingRuntime;
+    use vortex::io::runtime::single::SingleThreadRuntime;
+    use vortex::io::session::RuntimeSessionExt;
+
+    let runtime = SingleThreadRuntime::default();
+    let session = vortex::session::VortexSession::default().with_handle(runtime.handle());
     for sample in samples() {
         let stored = to_storage(&sample).unwrap();
         let field = Field::new("value", stored.data_type().clone(), true);
-        let array = session.arrow().from_arrow_array(Arc::clone(&stored), &field).unwrap();
-        let mut context = session.create_execution_ctx();
-        let exported = session.arrow().execute_arrow(array, Some(&field), &mut context).unwrap();
-        assert_same(&from_storage(&exported, sample.data_type()).unwrap(), &sample);
+        let stored = arrow_select::concat::concat(&[stored.as_ref(); 150]).unwrap();
+        let column = session.arrow().from_arrow_array(Arc::clone(&stored), &field).unwrap();
+        let rows = Columns::try_new(["value"].into(), vec![column], stored.len(), Validity::NonNullable).unwrap();
+        let mut file = Vec::new();
+        let exported = runtime.block_on(async {
+            session.write_options().write(&mut file, rows.into_array().to_array_stream()).await.unwrap();
+            let file = session.open_options().open_buffer(file).unwrap();
+            let rows = file.scan().unwrap().into_array_stream().unwrap().read_all().await.unwrap();
+            let mut context = session.create_execution_ctx();
+            let rows = rows.execute::<Columns>(&mut context).unwrap();
+            session.arrow().execute_arrow(rows.unmasked_field(0).clone(), Some(&field), &mut context).unwrap()
+        });
+        for part in (0..150).step_by(49) {
+            let rows = exported.slice(part * sample.len(), sample.len());
+            let restored = from_storage(&rows, sample.data_type()).unwrap();
+            assert_same(&restored, &sample);
+        }
     }
 }
