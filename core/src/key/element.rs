@@ -145,7 +145,9 @@ pub(crate) fn read(input: &[u8]) -> Option<(Element<'_>, &[u8])> {
         }
         0x0c..ZERO => read_int(rest, usize::from(ZERO - code), true),
         ZERO..=0x1c => read_int(rest, usize::from(code - ZERO), false),
-        NEGATIVE_LONG => rest.split_first().and_then(|(&length, rest)| read_int(rest, usize::from(length ^ 0xff), true)),
+        NEGATIVE_LONG => {
+            rest.split_first().and_then(|(&length, rest)| read_int(rest, usize::from(length ^ 0xff), true))
+        }
         POSITIVE_LONG => rest.split_first().and_then(|(&length, rest)| read_int(rest, usize::from(length), false)),
         _ => None,
     }

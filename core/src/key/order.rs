@@ -266,7 +266,9 @@ impl Form {
             DataType::UInt16 => Self::Unsigned(widened::<UInt16Type, u64>(column, u64::from)),
             DataType::UInt32 => Self::Unsigned(widened::<UInt32Type, u64>(column, u64::from)),
             DataType::UInt64 => Self::Unsigned(column.as_primitive::<UInt64Type>().values().clone()),
-            DataType::Float16 => Self::Unsigned(widened::<Float16Type, u64>(column, |v| ordered_u32(v.to_f32()).into())),
+            DataType::Float16 => {
+                Self::Unsigned(widened::<Float16Type, u64>(column, |v| ordered_u32(v.to_f32()).into()))
+            }
             DataType::Float32 => Self::Unsigned(widened::<Float32Type, u64>(column, |v| ordered_u32(v).into())),
             DataType::Float64 => Self::Unsigned(widened::<Float64Type, u64>(column, ordered_u64)),
             DataType::Timestamp(unit, _) => Self::Signed(match unit {

@@ -38,7 +38,7 @@ proptest! {
         let rows = KeyRows::try_new(schema, &columns).unwrap();
         let tuples = tuples(&columns);
         for i in 0..rows.len() {
-            prop_assert_eq!(rows.key(i).as_bytes(), tuples[i].as_slice());
+            prop_assert_eq!(&rows.key(i), &Key::from(tuples[i].clone()));
             for j in 0..rows.len() {
                 prop_assert_eq!(rows.compare(i, &rows, j), tuples[i].cmp(&tuples[j]), "{:?} {:?}", rows.key(i), rows.key(j));
             }

@@ -129,7 +129,11 @@ fn after_prefix(prefix: &Key) -> Key {
 
 impl fmt::Display for KeyRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.begin.as_bytes().is_empty() { f.write_str("(-∞")? } else { write!(f, "[{}", self.begin)? }
+        if self.begin.as_bytes().is_empty() {
+            f.write_str("(-∞")?
+        } else {
+            write!(f, "[{}", self.begin)?
+        }
         match &self.end {
             Some(end) => write!(f, ", {end})"),
             None => f.write_str(", ∞)"),

@@ -96,7 +96,7 @@ mod tests {
             a in prop::collection::btree_set(0..60i64, 0..40), b in prop::collection::btree_set(0..60i64, 0..40),
         ) {
             let (list_a, list_b): (Vec<_>, Vec<_>) = (a.iter().copied().collect(), b.iter().copied().collect());
-            let mut merged = Vec::new();
+            let mut merged: Vec<i64> = Vec::new();
             for run in runs(&ints(&a), &ints(&b)) {
                 match run {
                     Run::Left(rows) => merged.extend(&list_a[rows]),
@@ -118,8 +118,7 @@ mod tests {
         let view: ArrayRef = Arc::new(StringViewArray::from(vec!["b", "c, and more than twelve bytes"]));
         let (small, view) =
             (KeyRows::try_new(schema.clone(), &[small]).unwrap(), KeyRows::try_new(schema, &[view]).unwrap());
-        let expected =
-            [Run::Left(0..1), Run::Both { left: 1, right: 0, len: 1 }, Run::Right(1..2), Run::Left(2..3)];
+        let expected = [Run::Left(0..1), Run::Both { left: 1, right: 0, len: 1 }, Run::Right(1..2), Run::Left(2..3)];
         assert_eq!(runs(&small, &view), expected);
     }
 }

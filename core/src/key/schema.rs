@@ -34,7 +34,11 @@ impl KeySchema {
         for field in fields.iter() {
             let (name, data_type) = (field.name(), field.data_type());
             if name.is_empty() || name.len() > MAX_NAME_BYTES {
-                bail!(Code::InvalidKeySchema, "a key column's name has 1 to {MAX_NAME_BYTES} bytes, not {}", name.len());
+                bail!(
+                    Code::InvalidKeySchema,
+                    "a key column's name has 1 to {MAX_NAME_BYTES} bytes, not {}",
+                    name.len()
+                );
             }
             if !seen.insert(name.as_str()) {
                 bail!(Code::InvalidKeySchema, "key column {name:?} occurs twice");
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn fields_keep_the_users_types_and_lose_nullability() {
-        let arrow = Schema::new(vec![Field::new("a", DataType::LargeUtf8, true), Field::new("b", DataType::Int8, true)]);
+        let arrow =
+            Schema::new(vec![Field::new("a", DataType::LargeUtf8, true), Field::new("b", DataType::Int8, true)]);
         let schema = KeySchema::from_arrow(&arrow).unwrap();
         assert_eq!(schema.len(), 2);
         assert!(schema.fields().iter().all(|field| !field.is_nullable()));

@@ -16,9 +16,27 @@ pub(crate) fn key_types() -> impl Strategy<Value = Vec<DataType>> {
     use DataType::*;
     let zone: Option<Arc<str>> = Some("Europe/Berlin".into());
     let types = vec![
-        Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64, Float16, Float32, Float64, Utf8, LargeUtf8, Utf8View,
-        Binary, LargeBinary, BinaryView, Timestamp(TimeUnit::Second, None), Timestamp(TimeUnit::Millisecond, zone),
-        Timestamp(TimeUnit::Microsecond, None), Timestamp(TimeUnit::Nanosecond, None),
+        Int8,
+        Int16,
+        Int32,
+        Int64,
+        UInt8,
+        UInt16,
+        UInt32,
+        UInt64,
+        Float16,
+        Float32,
+        Float64,
+        Utf8,
+        LargeUtf8,
+        Utf8View,
+        Binary,
+        LargeBinary,
+        BinaryView,
+        Timestamp(TimeUnit::Second, None),
+        Timestamp(TimeUnit::Millisecond, zone),
+        Timestamp(TimeUnit::Microsecond, None),
+        Timestamp(TimeUnit::Nanosecond, None),
     ];
     prop::collection::vec(prop::sample::select(types), 1..4)
 }

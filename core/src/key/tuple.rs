@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn nanosecond_keys_stay_distinct_within_a_microsecond() {
-        let columns: Vec<ArrayRef> = vec![Arc::new(TimestampNanosecondArray::from(vec![-1, 0, 1, 999, 1000, i64::MIN]))];
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(TimestampNanosecondArray::from(vec![-1, 0, 1, 999, 1000, i64::MIN]))];
         let encoded: Vec<_> = (0..6).map(|row| encode(&columns, row).unwrap()).collect();
         assert!(encoded[..5].is_sorted_by(|a, b| a < b));
         assert!(encoded[5] < encoded[0]);

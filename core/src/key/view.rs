@@ -7,6 +7,7 @@ use arrow_array::{Array, BinaryArray, BinaryViewArray, LargeBinaryArray};
 use arrow_row::Rows;
 
 /// The keys of one run in one representation. Indices must be below [`KeyView::len`].
+#[allow(clippy::len_without_is_empty, reason = "loops go over indices and need only the length")]
 pub trait KeyView: Copy {
     /// One key; its order is the order of keys.
     type Key: Ord;
@@ -15,7 +16,6 @@ pub trait KeyView: Copy {
     const PREFIX_DECIDES: bool;
 
     /// The number of keys.
-    #[allow(clippy::len_without_is_empty, reason = "loops go over indices and need only the length")]
     fn len(self) -> usize;
 
     /// The key of a row.
