@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::records::{Commit, Summary};
+use super::records::Commit;
 use crate::error::Result;
-use crate::log::CheckpointRef;
+use crate::log::{CheckpointRef, LogEntry};
 use crate::tree::{Entry, EntryValue, PageSource, Query, Tree};
 
 /// Changes of one commit, by key.
@@ -17,18 +17,19 @@ pub(crate) struct Layer {
     pub(crate) version: u64,
     pub(crate) timestamp: i64,
     pub(crate) changes: BTreeMap<Bytes, Option<EntryValue>>,
-    pub(crate) summary: Summary,
+    /// The entry itself, which the hint carries on.
+    pub(crate) entry: LogEntry,
 }
 
 impl Layer {
     /// The layer of a committed log entry.
-    pub(crate) fn new(version: u64, timestamp: i64, commit: Commit) -> Self {
+    pub(crate) fn new(entry: &LogEntry, commit: Commit) -> Self {
         let changes = commit
             .changes
             .into_iter()
             .map(|change| (change.key, change.value.map(|value| EntryValue { value, end: change.end })))
             .collect();
-        Self { version, timestamp, changes, summary: commit.summary.unwrap_or_default() }
+        Self { version: entry.version, timestamp: entry.timestamp, changes, entry: entry.clone() }
     }
 }
 
