@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-//! Placeholder.
-=======
 //! Filters and projections as data: what a scan computes, in a form that travels, prunes and evaluates.
 //!
 //! An [`Expr`] is built by hand, parsed from text ([`parse`]) or read from JSON ([`ExprEnvelope`]); it knows no schema.
@@ -71,4 +68,3 @@ pub use prune::{Bounds, ColumnStatistics, Pruning, prune};
 pub use ranges::{Interval, KeyBounds, MAX_INTERVALS, key_bounds};
 pub use type_name::{parse_type, type_name};
 pub use zones::{ZoneColumn, ZoneStatistics, prune_zones};
->>>>>>> expr

@@ -48,13 +48,14 @@ pub fn encode(kind: Kind, payload: &[u8]) -> Result<Bytes> {
         .ok()
         .filter(|_| payload.len() <= PAYLOAD_MAX)
         .ok_or_else(|| Error::new(Code::LimitExceeded, "a metadata object exceeds 256 MiB: commit less at once"))?;
-    let compressed = if payload.len() >= COMPRESS_FROM {
-        Some(zstd::bulk::compress(payload, 3).map_err(|error| {
-            Error::new(Code::Internal, "a metadata object cannot be compressed").with_source(error)
-        })?)
-    } else {
-        None
-    };
+    let compressed =
+        if payload.len() >= COMPRESS_FROM {
+            Some(zstd::bulk::compress(payload, 3).map_err(|error| {
+                Error::new(Code::Internal, "a metadata object cannot be compressed").with_source(error)
+            })?)
+        } else {
+            None
+        };
     let stored = compressed.as_deref().unwrap_or(payload);
     let mut bytes = BytesMut::with_capacity(HEADER + stored.len());
     bytes.put_slice(MAGIC);
@@ -82,7 +83,10 @@ pub fn decode(kind: Kind, bytes: &Bytes) -> Result<Bytes> {
     }
     let version = u16::from_le_bytes([header[6], header[7]]);
     if version > VERSION {
-        bail!(Code::NewerFormat, "a metadata object has format version {version}, this build reads up to {VERSION}: upgrade");
+        bail!(
+            Code::NewerFormat,
+            "a metadata object has format version {version}, this build reads up to {VERSION}: upgrade"
+        );
     }
     let expected = u64::from_le_bytes(header[12..20].try_into().unwrap_or_default());
     if checksum(&header[..12], stored) != expected {

@@ -33,7 +33,6 @@ pub struct FetchedColumns {
 }
 
 struct FetchedColumn {
-    column: usize,
     field: Field,
     blocks: Vec<FetchedBlock>,
 }
@@ -102,6 +101,11 @@ impl Fragment {
         &self.reference
     }
 
+    /// The handle it is read through.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The same fragment, read through another handle to the store, for instance one that counts for a scan.
     pub fn with_store(&self, store: &Store) -> Self {
         Self { store: store.clone(), ..self.clone() }
@@ -161,28 +165,43 @@ impl Fragment {
     ///
     /// Each column is a position in the fragment and the physical field to decode it as.
     pub async fn fetch(&self, columns: &[(usize, Field)], rows: &Rows) -> Result<FetchedColumns> {
+        let mut sets = self.fetch_many(columns, std::slice::from_ref(rows)).await?;
+        sets.pop().ok_or_else(|| Error::new(Code::Internal, "a fetch returned nothing"))
+    }
+
+    fn planned(&self, columns: &[(usize, Field)], rows: &Rows) -> Result<FetchedColumns> {
         let mut planned = Vec::with_capacity(columns.len());
         for (column, field) in columns {
             if *column >= self.blocks.index.columns.len() {
                 bail!(Code::Corrupt, "fragment {} has no column {column}", self.reference.path);
             }
             let field = field.clone().with_data_type(decoded_type(field.data_type()));
-            planned.push(FetchedColumn { column: *column, field, blocks: self.plan(*column, rows)? });
-        }
-        let ranges: Vec<_> =
-            planned.iter().flat_map(|column| &column.blocks).map(|block| self.blocks.range(block.block)).collect();
-        let mut fetched = self.store.get_ranges(&self.reference.path, &ranges).await?.into_iter();
-        for block in planned.iter_mut().flat_map(|column| &mut column.blocks) {
-            block.bytes = fetched.next().unwrap_or_default();
+            planned.push(FetchedColumn { field, blocks: self.plan(*column, rows)? });
         }
         Ok(FetchedColumns { fragment: self.clone(), columns: planned })
+    }
+
+    /// Fetches several row sets at once, to be decoded one by one: one round of parallel, coalesced requests.
+    pub async fn fetch_many(&self, columns: &[(usize, Field)], rows: &[Rows]) -> Result<Vec<FetchedColumns>> {
+        let mut sets = Vec::with_capacity(rows.len());
+        for rows in rows {
+            sets.push(self.planned(columns, rows)?);
+        }
+        let ranges: Vec<_> =
+            sets.iter().flat_map(FetchedColumns::blocks).map(|block| self.blocks.range(block)).collect();
+        let mut fetched = self.store.get_ranges(&self.reference.path, &ranges).await?.into_iter();
+        for set in &mut sets {
+            for block in set.columns.iter_mut().flat_map(|column| &mut column.blocks) {
+                block.bytes = fetched.next().unwrap_or_default();
+            }
+        }
+        Ok(sets)
     }
 
     /// The blocks of a column that hold any of `rows`.
     fn plan(&self, column: usize, rows: &Rows) -> Result<Vec<FetchedBlock>> {
         let block_rows = self.blocks.block_rows(column) as u64;
-        let out_of_bounds =
-            || Error::new(Code::Internal, format!("rows outside of fragment {}", self.reference.path));
+        let out_of_bounds = || Error::new(Code::Internal, format!("rows outside of fragment {}", self.reference.path));
         let mut blocks = Vec::new();
         match rows {
             Rows::Range(range) => {
@@ -257,6 +276,10 @@ fn block_mask(span: &Range<u64>, begin: u64, part: &BooleanArray) -> Mask {
 }
 
 impl FetchedColumns {
+    fn blocks(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().flat_map(|column| &column.blocks).map(|block| block.block)
+    }
+
     /// Bytes fetched.
     pub fn bytes(&self) -> usize {
         self.columns.iter().flat_map(|column| &column.blocks).map(|block| block.bytes.len()).sum()
@@ -284,7 +307,6 @@ fn decode_column(fragment: &Fragment, column: FetchedColumn) -> Result<ArrayRef>
             Keep::Range(range) => decoder.decode(block.bytes, block.rows, None)?.slice(range.start, range.len()),
         });
     }
-    debug_assert!(column.column < fragment.blocks.index.columns.len());
     match parts.len() {
         0 => Ok(new_empty_array(column.field.data_type())),
         1 => Ok(parts.swap_remove(0)),

@@ -122,7 +122,8 @@ impl FragmentWriter {
         }
         self.index.rows += rows as u64;
         self.index.first_keys.extend(first_key);
-        let tasks = columns.iter().enumerate().map(|(column, values)| self.encode(column, Arc::clone(values))).collect();
+        let tasks =
+            columns.iter().enumerate().map(|(column, values)| self.encode(column, Arc::clone(values))).collect();
         self.in_flight.push_back(tasks);
         while self.in_flight.len() > self.runtime.parallelism() {
             self.drain_one().await?;

@@ -161,9 +161,8 @@ impl LogEntry {
 impl LogRecord {
     /// Checks and decodes a record.
     pub fn decode(bytes: &Bytes) -> Result<Self> {
-        let corrupt = |error: prost::DecodeError| {
-            Error::new(Code::Corrupt, "a log entry cannot be decoded").with_source(error)
-        };
+        let corrupt =
+            |error: prost::DecodeError| Error::new(Code::Corrupt, "a log entry cannot be decoded").with_source(error);
         if bytes.get(4) == Some(&(Kind::Stub as u8)) {
             return Ok(Self::Stub(Stub::decode(decode(Kind::Stub, bytes)?).map_err(corrupt)?));
         }

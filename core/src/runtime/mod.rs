@@ -26,6 +26,7 @@ pub use combinators::{Elapsed, timeout, yield_now};
 pub use current_thread::CurrentThread;
 pub use host::Host;
 pub(crate) use platform::DEFAULT_CACHE_BYTES;
+#[allow(unused_imports, unreachable_pub, reason = "a platform without threads exports nothing of its own")]
 pub use platform::*;
 pub use random::SeededRandom;
 pub use simulated::Simulated;

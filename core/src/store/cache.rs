@@ -4,7 +4,6 @@
 //! (S3-FIFO): a scan that touches everything once does not push out what is read again and again.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::hash::Hash;
 use std::ops::Deref;
@@ -13,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::{BoxFuture, Shared, WeakShared};
+use futures::future::{BoxFuture, Shared};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
@@ -85,12 +84,18 @@ impl<K, V: Weigh> Weighter<K, V> for ByBytes {
 
 /// A load that several requests wait for. Whoever is polled drives it, so a waiter that is dropped or not polled for
 /// a while stops nobody.
-type Load<V> = BoxFuture<'static, Result<V, Arc<Error>>>;
+type Load<V> = Shared<BoxFuture<'static, Result<V, Arc<Error>>>>;
+
+/// A load under way and how many requests wait for it. The last one to leave, done or cancelled, removes it.
+struct Running<V: Clone> {
+    load: Load<V>,
+    waiting: usize,
+}
 
 /// A cache of values of type `V`, limited in bytes.
-pub struct ByteCache<K, V> {
+pub struct ByteCache<K, V: Clone> {
     cache: Option<Cache<K, V, ByBytes>>,
-    loading: Mutex<HashMap<K, WeakShared<Load<V>>>>,
+    loading: Mutex<HashMap<K, Running<V>>>,
     hits: AtomicU64,
     loads: AtomicU64,
     joined: AtomicU64,
@@ -140,13 +145,13 @@ where
         if let Some(value) = self.get(key) {
             return Ok(value);
         }
-        let waiting = Waiting { cache: self, key, load: Some(self.join_or_start(key, load)) };
-        let result = match waiting.load.clone() {
-            Some(load) => load.await,
-            None => return Err(Error::new(crate::Code::Internal, "a cache waits for no load")),
+        let load = match self.join(key) {
+            Some(running) => running,
+            None => self.start(key, load().map(|result| result.map_err(Arc::new)).boxed().shared()),
         };
-        let value = result.map_err(|error| copy_of(&error))?;
-        // Every waiter would insert; the first one does, since it leaves the load last in the table.
+        let waiting = Waiting { cache: self, key };
+        let value = load.await.map_err(|error| copy_of(&error))?;
+        // Before leaving, so that whoever comes next finds either the load or the value.
         if self.cache.as_ref().is_some_and(|cache| !cache.contains_key(key)) {
             self.insert(key.clone(), value.clone());
         }
@@ -173,33 +178,33 @@ where
         }
     }
 
-    fn join_or_start<F>(&self, key: &K, load: impl FnOnce() -> F) -> Shared<Load<V>>
-    where
-        F: Future<Output = Result<V>> + Send + 'static,
-    {
+    fn join(&self, key: &K) -> Option<Load<V>> {
         let mut loading = self.loading();
-        let entry = loading.entry(key.clone());
-        if let Entry::Occupied(running) = &entry {
-            if let Some(running) = running.get().upgrade() {
-                self.joined.fetch_add(1, Ordering::Relaxed);
-                return running;
-            }
-        }
-        self.loads.fetch_add(1, Ordering::Relaxed);
-        let started = load().map(|result| result.map_err(Arc::new)).boxed().shared();
-        // A future that nobody has polled yet can always be downgraded.
-        if let Some(weak) = started.downgrade() {
-            entry.insert_entry(weak);
-        }
-        started
+        let running = loading.get_mut(key)?;
+        running.waiting += 1;
+        self.joined.fetch_add(1, Ordering::Relaxed);
+        Some(running.load.clone())
     }
 
-    fn loading(&self) -> MutexGuard<'_, HashMap<K, WeakShared<Load<V>>>> {
+    /// Registers a load, or joins one that was registered since: `load` was made without the lock, which must never
+    /// be held while code of others runs.
+    fn start(&self, key: &K, load: Load<V>) -> Load<V> {
+        let mut loading = self.loading();
+        let running = loading.entry(key.clone()).or_insert_with(|| Running { load: load.clone(), waiting: 0 });
+        let count = if running.waiting == 0 { &self.loads } else { &self.joined };
+        count.fetch_add(1, Ordering::Relaxed);
+        running.waiting += 1;
+        let joined = running.load.clone();
+        drop(loading);
+        joined
+    }
+
+    fn loading(&self) -> MutexGuard<'_, HashMap<K, Running<V>>> {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One request's part in a load. The last one to leave, done or cancelled, removes the load from the table.
+/// One request's part in a load.
 struct Waiting<'a, K, V>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
@@ -207,7 +212,6 @@ where
 {
     cache: &'a ByteCache<K, V>,
     key: &'a K,
-    load: Option<Shared<Load<V>>>,
 }
 
 impl<K, V> Drop for Waiting<'_, K, V>
@@ -216,11 +220,13 @@ where
     V: Weigh + Clone + Send + Sync + 'static,
 {
     fn drop(&mut self) {
-        drop(self.load.take());
         let mut loading = self.cache.loading();
-        if loading.get(self.key).is_some_and(|load| load.upgrade().is_none()) {
-            loading.remove(self.key);
-        }
+        let Some(running) = loading.get_mut(self.key) else { return };
+        running.waiting -= 1;
+        let ended = if running.waiting == 0 { loading.remove(self.key) } else { None };
+        drop(loading);
+        // A cancelled load ends here, outside of the lock.
+        drop(ended);
     }
 }
 

@@ -122,9 +122,16 @@ fn classify_cause(error: &ObjectError, text: &str) -> Failure {
 }
 
 fn io_kind(error: &ObjectError) -> Option<IoKind> {
+    let mut link: Option<&(dyn StdError + 'static)> = error.source();
     // Chains are a handful of links; the bound is against a source that returns itself.
-    let mut links = std::iter::successors(error.source(), |source| source.source()).take(16);
-    links.find_map(|source| source.downcast_ref::<std::io::Error>().map(std::io::Error::kind))
+    for _ in 0..16 {
+        let source = link?;
+        if let Some(io) = source.downcast_ref::<std::io::Error>() {
+            return Some(io.kind());
+        }
+        link = source.source();
+    }
+    None
 }
 
 #[cfg(test)]

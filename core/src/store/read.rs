@@ -233,24 +233,28 @@ fn clamp(amount: u64, len: usize) -> usize {
 
 /// The bytes of `range` out of the blocks that were read for it.
 fn cut(requests: &[Range<u64>], blocks: &[Bytes], range: &Range<u64>) -> Result<Bytes> {
-    let inconsistent = || Error::new(Code::Internal, "a planned read does not cover a range");
     if range.start == range.end {
         return Ok(Bytes::new());
     }
-    let index = requests.partition_point(|request| request.end <= range.start);
+    let first = requests.partition_point(|request| request.end <= range.start);
     let mut pieces = Vec::new();
-    for (request, block) in requests.iter().zip(blocks).skip(index).take_while(|(request, _)| request.start < range.end)
-    {
+    for (request, block) in requests[first..].iter().zip(&blocks[first..]) {
+        if request.start >= range.end {
+            break;
+        }
         let from = clamp(range.start.saturating_sub(request.start), block.len());
         let to = clamp(range.end - request.start, block.len());
         pieces.push((block, block.slice(from..to)));
     }
     let joined = match pieces.as_slice() {
-        [] => return Err(inconsistent()),
         // A slice keeps the whole block alive; a cache that counts slices would hold far more than it knows.
         [(block, piece)] if piece.len() < block.len() / 2 => Bytes::copy_from_slice(piece),
         [(_, piece)] => piece.clone(),
-        pieces => pieces.iter().flat_map(|(_, piece)| piece.iter().copied()).collect::<Vec<u8>>().into(),
+        pieces => pieces.iter().map(|(_, piece)| &**piece).collect::<Vec<&[u8]>>().concat().into(),
     };
-    if joined.len() as u64 == range.end - range.start { Ok(joined) } else { Err(inconsistent()) }
+    if joined.len() as u64 == range.end - range.start {
+        Ok(joined)
+    } else {
+        Err(Error::new(Code::Internal, "a planned read does not cover a range"))
+    }
 }

@@ -76,10 +76,8 @@ fn redact_word(word: &str) -> String {
             word.replace_range(authority..authority + at, REDACTED);
         }
     }
-    if let Some(query) = word.find(['?', '#']).map(|at| at + 1) {
-        if query < word.len() {
-            word.replace_range(query.., REDACTED);
-        }
+    if let Some(query) = word.find(['?', '#']).map(|at| at + 1).filter(|at| *at < word.len()) {
+        word.replace_range(query.., REDACTED);
     }
     word
 }

@@ -75,13 +75,13 @@ impl RetryBudget {
 
     /// Takes what one retry costs, if it is there.
     pub(super) fn withdraw(&self) -> bool {
-        self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| tokens.checked_sub(COST)).is_ok()
+        self.tokens.try_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| tokens.checked_sub(COST)).is_ok()
     }
 
     /// Notes a success.
     pub(super) fn deposit(&self) {
         // An error means that the bucket is full.
-        let _ = self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
+        let _ = self.tokens.try_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
             (tokens < self.tokens_max).then_some(tokens + 1)
         });
     }

@@ -128,7 +128,7 @@ impl Upload {
         }
         if self.multipart.is_none() {
             self.round.get_or_insert_with(|| self.store.meter.begin());
-            let begun = self.begin().await;
+            let begun = begin(&self.store, &self.name, &self.path).await;
             self.multipart = Some(begun.inspect_err(|_| self.failed = true)?);
         }
         let payload = self.take_payload(bytes);
@@ -148,18 +148,6 @@ impl Upload {
             }
         }));
         Ok(())
-    }
-
-    async fn begin(&self) -> Result<Box<dyn MultipartUpload>> {
-        let limit = self.store.policy().retry.silence_max;
-        self.store
-            .with_retries(&self.name, Event::Put, || async {
-                let options = PutMultipartOptions::default();
-                let begin = self.store.objects().put_multipart_opts(&self.path, options);
-                let begun = timeout(&**self.store.runtime(), limit, begin).await.map_err(|_| Failure::timed_out())?;
-                begun.map_err(|error| classify(&error))
-            })
-            .await
     }
 
     async fn await_part(&mut self) -> Result<()> {
@@ -191,7 +179,7 @@ impl Upload {
     }
 
     /// Whether the object exists with the size that was written.
-    async fn is_complete(&self) -> bool {
+    async fn is_complete(&mut self) -> bool {
         let limit = self.store.policy().retry.silence_max;
         self.store.meter.add(Event::Get, 1);
         let options = GetOptions::new().with_range(Some(0..1));
@@ -249,4 +237,16 @@ impl Drop for Upload {
             let _ = timeout(&*runtime, limit, multipart.abort()).await;
         })));
     }
+}
+
+/// Opens a multipart upload. Apart from [`Upload`], which is not `Sync`, so that the future stays `Send`.
+async fn begin(store: &Store, name: &str, path: &Path) -> Result<Box<dyn MultipartUpload>> {
+    let limit = store.policy().retry.silence_max;
+    store
+        .with_retries(name, Event::Put, || async {
+            let begin = store.objects().put_multipart_opts(path, PutMultipartOptions::default());
+            let begun = timeout(&**store.runtime(), limit, begin).await.map_err(|_| Failure::timed_out())?;
+            begun.map_err(|error| classify(&error))
+        })
+        .await
 }

@@ -13,10 +13,9 @@ mod state;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use caches::Caches;
-pub(crate) use commit::{Committed, Rebase};
+pub(crate) use commit::Rebase;
 pub(crate) use keyspace::{
-    CHUNK_COLUMNS, META, SpanScope, column, columns_below, columns_of, group, groups, inline, inline_version, inlines,
-    path_of,
+    CHUNK_COLUMNS, META, SpanScope, column, columns_below, group, groups, inline, inline_version, inlines, path_of,
 };
 pub use open::CreateOptions;
 pub(crate) use pages::Pages;
@@ -128,6 +127,10 @@ impl Table {
     /// The newest version this handle knows, without asking the store. [`Table::refresh`] asks.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(self.clone(), self.state())
+    }
+
+    pub(crate) fn snapshot_of(&self, state: Arc<State>) -> Snapshot {
+        Snapshot::new(self.clone(), state)
     }
 
     /// Looks for versions committed since; returns the newest.

@@ -35,10 +35,11 @@ impl Pages {
 impl PageSource for Pages {
     fn page<'a>(&'a self, page: &'a PageRef) -> BoxFuture<'a, Result<Arc<Page>>> {
         Box::pin(async move {
-            let range = page.offset..page.offset + u64::from(page.length);
-            let load = || async {
-                let bytes = self.store.get_range(&page.object, range.clone()).await?;
-                Ok(Arc::new(Page::decode(&bytes).map_err(|error| error.with_path(&page.object))?))
+            let (store, wanted) = (self.store.clone(), page.clone());
+            let load = || async move {
+                let range = wanted.offset..wanted.offset + u64::from(wanted.length);
+                let bytes = store.get_range(&wanted.object, range).await?;
+                Ok(Arc::new(Page::decode(&bytes).map_err(|error| error.with_path(&wanted.object))?))
             };
             self.cache.get_or_load(&self.key(page)?, load).await
         })

@@ -119,6 +119,9 @@ impl State {
                 for layer in &self.layers {
                     layer.apply(query, &mut merged);
                 }
+                if matches!(query, Query::Floor { .. }) {
+                    merged = merged.pop_last().into_iter().collect();
+                }
                 *answer = merged.into_values().collect();
             }
         }
@@ -164,6 +167,7 @@ fn bounds(query: &Query) -> (Bound<&[u8]>, Bound<&[u8]>) {
     match query {
         Query::Get(key) => (Bound::Included(key), Bound::Included(key)),
         Query::Range(range) => (Bound::Included(&range.start), Bound::Excluded(&range.end)),
+        Query::Floor { from, key } => (Bound::Included(from), Bound::Included(key)),
         Query::Overlap { scope, .. } => (Bound::Included(&scope.start), Bound::Excluded(&scope.end)),
     }
 }

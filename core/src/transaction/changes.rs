@@ -122,8 +122,7 @@ impl Builder {
             PendingRows::Runs(runs) => runs.iter().try_for_each(|run| self.run(rank, run)),
             PendingRows::Inline(rows) => {
                 let ids = columns.iter().map(|column| self.columns[&column.path].id).collect();
-                let mut groups: BTreeSet<u32> =
-                    columns.iter().map(|column| self.columns[&column.path].group).collect();
+                let mut groups: BTreeSet<u32> = columns.iter().map(|column| self.columns[&column.path].group).collect();
                 if groups.is_empty() {
                     groups.insert(self.group(&ColumnPath::root())?.id);
                 }
@@ -162,11 +161,8 @@ impl Builder {
             let group = self.group(&fragment.group)?.id;
             groups.insert(group);
             for (chunk, columns) in self.chunks(fragment) {
-                let record = FragmentRecord {
-                    data: Some(fragment.data.clone()),
-                    key_space: run.keys.path.clone(),
-                    columns,
-                };
+                let record =
+                    FragmentRecord { data: Some(fragment.data.clone()), key_space: run.keys.path.clone(), columns };
                 self.span(&SpanScope::fragments(group, chunk), run, &record, &fragment.data.path);
             }
         }

@@ -4,12 +4,12 @@
 //! and a fragment per column group. Memory is bounded by the target whatever the size of the input; input that is not
 //! in key order becomes several overlapping runs of one operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow_schema::{DataType, Field, FieldRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -20,7 +20,7 @@ use crate::fragment::{FragmentRef, FragmentWriter, STRIPE_ROWS, WriteOptions};
 use crate::key::{KeyRows, KeySchema, SortedCheck};
 use crate::store::Store;
 use crate::table::Names;
-use crate::types::{Column, ColumnPath, flatten, storage_type, to_storage};
+use crate::types::{Column, ColumnPath, flatten, flatten_schema, storage_type, to_storage};
 
 /// Fragments of one run that are written at the same time.
 const FRAGMENTS_IN_FLIGHT: usize = 4;
@@ -35,6 +35,8 @@ pub(crate) struct IngestOptions {
     pub(crate) run_bytes: usize,
     /// Whether a null struct becomes null leaves instead of an error.
     pub(crate) push_down_nulls: bool,
+    /// Whether a key may come several times, as in deletions; otherwise it is an error.
+    pub(crate) repeated_keys: bool,
     /// Layout of fragments.
     pub(crate) layout: WriteOptions,
 }
@@ -99,21 +101,19 @@ impl Ingest {
         }
     }
 
-    /// The value columns, known after the first batch.
-    pub(crate) fn columns(&self) -> Option<&Arc<[InputColumn]>> {
-        self.columns.as_ref()
+    /// Learns the value columns from the schema of the first batch.
+    pub(crate) fn prepare(&mut self, schema: &Schema) -> Result<Arc<[InputColumn]>> {
+        if let Some(columns) = &self.columns {
+            return Ok(Arc::clone(columns));
+        }
+        let columns: Arc<[InputColumn]> = input_columns(&self.schema, flatten_schema(schema)?)?.into();
+        Ok(Arc::clone(self.columns.insert(columns)))
     }
 
     /// Adds a batch. All batches have the columns and types of the first.
     pub(crate) async fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns = self.prepare(batch.schema_ref())?;
         let leaves = flatten(batch, self.options.push_down_nulls)?;
-        let columns = match &self.columns {
-            Some(columns) => Arc::clone(columns),
-            None => {
-                let columns: Arc<[InputColumn]> = input_columns(&self.schema, &leaves)?.into();
-                Arc::clone(self.columns.insert(columns))
-            }
-        };
         // Large batches are buffered in slices, so that a run ends near its target.
         let rows = batch.num_rows();
         if rows == 0 {
@@ -189,7 +189,9 @@ impl Ingest {
             self.write_run().await?;
             None
         };
-        super::unique::check(&self.store, &self.schema, &self.runs).await?;
+        if !self.options.repeated_keys {
+            super::unique::check(&self.store, &self.schema, &self.runs).await?;
+        }
         Ok(Ingested { columns, runs: self.runs, inline })
     }
 
@@ -204,7 +206,7 @@ impl Ingest {
             })
             .collect::<Result<Vec<ArrayRef>>>()?;
         let keys = KeyRows::try_new(self.schema.clone(), &keys)?;
-        Sorted::new(keys, parts)
+        Sorted::new(keys, parts, self.options.repeated_keys)
     }
 
     /// Writes the buffered rows as one run.
@@ -283,8 +285,7 @@ async fn write_values(
     let fields = members.iter().map(|at| Arc::clone(&columns[*at].stored)).collect();
     let mut writer = FragmentWriter::try_new(store, path, fields, layout)?;
     for rows in stripes(sorted.keys.len()) {
-        let stripe =
-            members.iter().map(|at| sorted.values(*at, rows.clone())).collect::<Result<Vec<_>>>()?;
+        let stripe = members.iter().map(|at| sorted.values(*at, rows.clone())).collect::<Result<Vec<_>>>()?;
         writer.write_stripe(&stripe, None).await?;
     }
     writer.finish().await
@@ -306,7 +307,7 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn new(keys: KeyRows, parts: Vec<Part>) -> Result<Self> {
+    fn new(keys: KeyRows, parts: Vec<Part>, repeated_keys: bool) -> Result<Self> {
         let begins = parts
             .iter()
             .scan(0, |end, part| {
@@ -315,19 +316,20 @@ impl Sorted {
                 Some(begin)
             })
             .collect();
-        let (keys, order) = match keys.check_sorted() {
-            SortedCheck::Sorted => (keys, None),
-            SortedCheck::Duplicate(row) => return Err(duplicate(&keys, row)),
-            SortedCheck::Unsorted => {
-                let order = keys.sort_indices();
-                let sorted = keys.take(&order)?;
-                if let SortedCheck::Duplicate(row) = sorted.check_sorted() {
-                    return Err(duplicate(&sorted, row));
-                }
-                (sorted, Some(order))
+        if keys.check_sorted() == SortedCheck::Sorted {
+            return Ok(Self { keys, parts, begins, order: None });
+        }
+        let mut order = keys.sort_indices();
+        let mut sorted = keys.take(&order)?;
+        if let SortedCheck::Duplicate(row) = sorted.check_sorted() {
+            if !repeated_keys {
+                return Err(duplicate(&sorted, row));
             }
-        };
-        Ok(Self { keys, parts, begins, order })
+            let first_of_its_key = |row: &usize| *row == 0 || sorted.compare(row - 1, &sorted, *row).is_ne();
+            order = (0..sorted.len()).filter(first_of_its_key).map(|row| order.value(row)).collect::<Vec<_>>().into();
+            sorted = keys.take(&order)?;
+        }
+        Ok(Self { keys: sorted, parts, begins, order: Some(order) })
     }
 
     /// The values of a column for a range of rows in key order.
@@ -380,25 +382,22 @@ impl Part {
     }
 }
 
-/// The value columns of the first batch, checked to be storable.
-fn input_columns(schema: &KeySchema, leaves: &[Column]) -> Result<Vec<InputColumn>> {
-    for field in schema.fields() {
-        if !leaves.iter().any(|leaf| leaf.path.is_root_column(field.name())) {
-            return Err(missing_key(field.name()));
-        }
+/// The value columns of the input, checked to be storable.
+fn input_columns(schema: &KeySchema, leaves: Vec<(ColumnPath, FieldRef)>) -> Result<Vec<InputColumn>> {
+    let keys =
+        schema.fields().iter().map(|field| ColumnPath::root().child(field.name())).collect::<Result<BTreeSet<_>>>()?;
+    let present: BTreeSet<&ColumnPath> = leaves.iter().map(|(path, _)| path).collect();
+    if let Some(missing) = keys.iter().find(|key| !present.contains(key)) {
+        return Err(missing_key(missing.leaf()));
     }
     leaves
-        .iter()
-        .filter(|leaf| !schema.fields().iter().any(|field| leaf.path.is_root_column(field.name())))
-        .map(|leaf| {
-            let stored = storage_type(leaf.field.data_type()).map_err(|error| {
-                Error::new(error.code(), format!("column {}: {}", leaf.path, error.message()))
-            })?;
-            Ok(InputColumn {
-                path: leaf.path.clone(),
-                field: Arc::clone(&leaf.field),
-                stored: Arc::new(Field::new(leaf.path.leaf(), stored, true)),
-            })
+        .into_iter()
+        .filter(|(path, _)| !keys.contains(path))
+        .map(|(path, field)| {
+            let stored = storage_type(field.data_type())
+                .map_err(|error| Error::new(error.code(), format!("column {path}: {}", error.message())))?;
+            let stored = Arc::new(Field::new(path.leaf(), stored, true));
+            Ok(InputColumn { path, field, stored })
         })
         .collect()
 }
@@ -419,7 +418,9 @@ pub(crate) fn same_kind(a: &DataType, b: &DataType) -> bool {
 pub(crate) fn type_mismatch(path: &ColumnPath, column: &DataType, written: &DataType) -> Error {
     Error::new(
         Code::TypeMismatch,
-        format!("column {path} has type {column} and cannot be written as {written}: cast the values or use a new name"),
+        format!(
+            "column {path} has type {column} and cannot be written as {written}: cast the values or use a new name"
+        ),
     )
 }
 

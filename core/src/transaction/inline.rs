@@ -30,14 +30,10 @@ pub(crate) fn encode(rows: &InlineRows) -> Result<Bytes> {
 
 /// The rows of a commit, with the values in stored types.
 pub(crate) fn decode(bytes: &Bytes, schema: &KeySchema) -> Result<InlineRows> {
-    let corrupt = |error: arrow_schema::ArrowError| {
-        Error::new(Code::Corrupt, "inline rows cannot be decoded").with_source(error)
-    };
+    let corrupt =
+        |error: arrow_schema::ArrowError| Error::new(Code::Corrupt, "inline rows cannot be decoded").with_source(error);
     let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(corrupt)?;
-    let batch = reader
-        .next()
-        .ok_or_else(|| Error::new(Code::Corrupt, "inline rows are empty"))?
-        .map_err(corrupt)?;
+    let batch = reader.next().ok_or_else(|| Error::new(Code::Corrupt, "inline rows are empty"))?.map_err(corrupt)?;
     if batch.num_columns() < schema.len() {
         return Err(Error::new(Code::Corrupt, "inline rows lack key columns"));
     }

@@ -90,6 +90,7 @@ impl Transaction {
         let options = IngestOptions {
             run_bytes: self.table.options().partition_max_bytes,
             push_down_nulls: mode.push_down_nulls,
+            repeated_keys: false,
             layout: WriteOptions::default(),
         };
         let schema = self.table.key_schema().clone();
@@ -99,7 +100,7 @@ impl Transaction {
         while let Some(batch) = batches.next().await {
             let batch = batch?;
             if !checked {
-                let columns = ingest.prepare(&batch)?;
+                let columns = ingest.prepare(batch.schema_ref())?;
                 self.check_types(&columns).await?;
                 checked = true;
             }
@@ -186,4 +187,3 @@ impl Table {
         self.write(futures::stream::iter([Ok(batch)]), WriteMode::default()).await
     }
 }
-

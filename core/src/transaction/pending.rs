@@ -36,10 +36,17 @@ pub(crate) enum PendingRows {
 /// One operation, in the order it was called.
 #[derive(Clone)]
 pub(crate) enum Pending {
-    Write { columns: Arc<[InputColumn]>, rows: PendingRows },
-    Delete { rows: PendingRows },
+    Write {
+        columns: Arc<[InputColumn]>,
+        rows: PendingRows,
+    },
+    Delete {
+        rows: PendingRows,
+    },
     /// Decided when it commits, on the state it commits to.
-    DeleteWhere { filter: Expr },
+    DeleteWhere {
+        filter: Expr,
+    },
 }
 
 impl PendingRows {

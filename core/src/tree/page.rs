@@ -126,8 +126,7 @@ impl Page {
     /// `Corrupt` or `Truncated` when the bytes are not a page in order.
     pub fn decode(bytes: &Bytes) -> Result<Self> {
         let corrupt = || Error::new(Code::Corrupt, "a checkpoint page cannot be decoded");
-        let message =
-            PageMessage::decode(decode(Kind::Page, bytes)?).map_err(|error| corrupt().with_source(error))?;
+        let message = PageMessage::decode(decode(Kind::Page, bytes)?).map_err(|error| corrupt().with_source(error))?;
         if message.entries.is_empty() == message.children.is_empty()
             || !message.entries.is_sorted_by(|a, b| a.key < b.key)
             || !message.children.is_sorted_by(|a, b| a.first < b.first)

@@ -89,7 +89,9 @@ impl Tree {
             let mut place: HashMap<PageRef, usize> = HashMap::new();
             for ((_, asked), page) in level.iter().zip(read) {
                 match page.as_ref() {
-                    Page::Leaf(entries) => asked.iter().for_each(|at| collect(&queries[*at], entries, &mut answers[*at])),
+                    Page::Leaf(entries) => {
+                        asked.iter().for_each(|at| collect(&queries[*at], entries, &mut answers[*at]))
+                    }
                     Page::Inner(children) => {
                         for (child, asked) in descend(children, queries, asked) {
                             let page = child.page()?;
@@ -112,7 +114,8 @@ impl Tree {
 }
 
 async fn fetch(pages: &dyn PageSource, level: &[(PageRef, Vec<usize>)]) -> Result<Vec<Arc<Page>>> {
-    stream::iter(level).map(|(page, _)| pages.page(page)).buffered(PAGES_IN_FLIGHT).try_collect().await
+    let requests: Vec<_> = level.iter().map(|(page, _)| pages.page(page)).collect();
+    stream::iter(requests).buffered(PAGES_IN_FLIGHT).try_collect().await
 }
 
 /// Children that may hold answers, with the queries that ask for them.
@@ -124,11 +127,8 @@ fn descend<'a>(
     children.iter().enumerate().filter_map(move |(at, child)| {
         let next = children.get(at + 1).map(|child| &child.first[..]);
         // Keys below the first child belong to it: a floor or range may begin before every key.
-        let wanted: Vec<usize> = asked
-            .iter()
-            .copied()
-            .filter(|query| queries[*query].may_match(&child.first, next, &child.reach))
-            .collect();
+        let wanted: Vec<usize> =
+            asked.iter().copied().filter(|query| queries[*query].may_match(&child.first, next, &child.reach)).collect();
         (!wanted.is_empty()).then_some((child, wanted))
     })
 }
