@@ -304,7 +304,7 @@ mod tests {
         holds(1e300, DataType::Int64, Fit::Above);
         holds(-1e300, DataType::Int64, Fit::Below);
         holds(5e-324, DataType::Int64, Fit::Floor(Literal::Int64(0)));
-        holds(4_503_599_627_370_496.5, DataType::Int64, Fit::Floor(Literal::Int64(1 << 52)));
+        holds(2_251_799_813_685_248.5, DataType::Int64, Fit::Floor(Literal::Int64(1 << 51)));
         holds(0.1_f32, DataType::Int8, Fit::Floor(Literal::Int8(0)));
     }
 

@@ -108,10 +108,10 @@ impl<'a> Parser<'a> {
     }
 
     fn quoted(&mut self) -> Result<String> {
-        match self.advance()? {
-            Token::Text(text) => Ok(text),
-            _ => Err(self.error("expected text in single quotes before this")),
-        }
+        let Token::Text(text) = &mut self.token else { return Err(self.error("expected text in single quotes")) };
+        let text = std::mem::take(text);
+        self.advance()?;
+        Ok(text)
     }
 
     /// Parses operators that bind at least as tightly as `place`.
