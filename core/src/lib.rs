@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod expr;
+pub mod format;
 pub mod fragment;
 pub mod key;
 pub mod log;

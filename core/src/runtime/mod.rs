@@ -4,6 +4,15 @@
 //! the same code runs on a single thread, on a thread pool, under tokio, on the JavaScript event loop, and under a
 //! seeded simulator that replays a failure exactly.
 
+mod combinators;
+mod current_thread;
+mod handle;
+mod host;
+mod platform;
+mod random;
+mod simulated;
+mod timers;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +21,15 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
+
+pub use combinators::{Elapsed, timeout, yield_now};
+pub use current_thread::CurrentThread;
+pub use host::Host;
+pub(crate) use platform::DEFAULT_CACHE_BYTES;
+#[allow(unused_imports, unreachable_pub, reason = "a platform without threads exports nothing of its own")]
+pub use platform::*;
+pub use random::SeededRandom;
+pub use simulated::Simulated;
 
 use crate::error::{Code, Error, Result};
 
@@ -131,3 +149,6 @@ pub trait RuntimeExt: Runtime {
 }
 
 impl<R: Runtime + ?Sized> RuntimeExt for R {}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,167 @@
+//! A table: its place, its log, and the newest version this handle knows.
 
+mod caches;
+mod checkpoint;
+mod commit;
+mod keyspace;
+mod open;
+mod pages;
+pub(crate) mod records;
+mod snapshot;
+mod state;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use caches::Caches;
+pub(crate) use commit::Rebase;
+pub(crate) use keyspace::{
+    CHUNK_COLUMNS, META, SpanScope, column, columns_below, group, groups, inline, inline_version, inlines, path_of,
+};
+pub use open::CreateOptions;
+pub(crate) use pages::Pages;
+pub use records::{Rank, Summary};
+pub use snapshot::{Asof, HistoryEntry, Snapshot};
+pub(crate) use state::State;
+
+use crate::error::Result;
+use crate::key::KeySchema;
+use crate::log::Log;
+use crate::runtime::RuntimeRef;
+use crate::store::Store;
+
+/// Habits of a table handle. None of them is stored.
+#[derive(Debug, Clone)]
+pub struct TableOptions {
+    /// Uncompressed bytes after which a write starts the next run; bounds the memory of a write.
+    pub partition_max_bytes: usize,
+    /// Writes up to this many bytes are carried by the commit itself instead of by files of their own.
+    pub inline_max_bytes: usize,
+    /// Batches a scan prepares ahead of its reader; 0 chooses by the parallelism of the runtime.
+    pub batch_readahead: usize,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self { partition_max_bytes: 128 << 20, inline_max_bytes: 16 << 10, batch_readahead: 0 }
+    }
+}
+
+/// Handle to a table. Clones are cheap and share the newest known version.
+#[derive(Clone)]
+pub struct Table {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    log: Log,
+    caches: Caches,
+    options: TableOptions,
+    key_schema: KeySchema,
+    /// Held only to swap or clone the pointer.
+    state: Mutex<Arc<State>>,
+}
+
+impl Table {
+    /// The key columns.
+    pub fn key_schema(&self) -> &KeySchema {
+        &self.inner.key_schema
+    }
+
+    /// The table's folder.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Habits of this handle.
+    pub fn options(&self) -> &TableOptions {
+        &self.inner.options
+    }
+
+    /// The same table with other habits.
+    pub fn with_options(&self, options: TableOptions) -> Self {
+        let inner = &self.inner;
+        Self {
+            inner: Arc::new(Inner {
+                store: inner.store.clone(),
+                log: inner.log.clone(),
+                caches: inner.caches.clone(),
+                options,
+                key_schema: inner.key_schema.clone(),
+                state: Mutex::new(self.state()),
+            }),
+        }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.inner.log
+    }
+
+    pub(crate) fn caches(&self) -> &Caches {
+        &self.inner.caches
+    }
+
+    pub(crate) fn runtime(&self) -> &RuntimeRef {
+        self.inner.store.runtime()
+    }
+
+    /// The newest version this handle knows.
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.inner.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adopts a state unless a newer one is known already.
+    fn adopt(&self, state: Arc<State>) {
+        let mut known = self.inner.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let newer = state.version > known.version
+            || (state.version == known.version && state.layers.len() < known.layers.len());
+        if newer {
+            *known = state;
+        }
+    }
+
+    pub(crate) fn pages(&self, store: &Store) -> Pages {
+        Pages { store: store.clone(), cache: Arc::clone(&self.inner.caches.pages) }
+    }
+
+    /// The newest version this handle knows, without asking the store. [`Table::refresh`] asks.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.clone(), self.state())
+    }
+
+    pub(crate) fn snapshot_of(&self, state: Arc<State>) -> Snapshot {
+        Snapshot::new(self.clone(), state)
+    }
+
+    /// Looks for versions committed since; returns the newest.
+    ///
+    /// # Errors
+    /// The store's codes, `Corrupt` for a damaged log.
+    pub async fn refresh(&self) -> Result<Snapshot> {
+        self.catch_up().await?;
+        Ok(self.snapshot())
+    }
+}
+
+/// Names of a transaction's new objects. They carry the version at which it began, by which collection knows what no
+/// transaction can commit any more.
+#[derive(Clone)]
+pub(crate) struct Names {
+    pub(crate) began: u64,
+    pub(crate) runtime: RuntimeRef,
+}
+
+impl Names {
+    pub(crate) fn key_space(&self) -> String {
+        self.name("keys")
+    }
+
+    pub(crate) fn fragment(&self) -> String {
+        self.name("data")
+    }
+
+    fn name(&self, folder: &str) -> String {
+        let (high, low) = (self.runtime.random_u64(), self.runtime.random_u64());
+        format!("{folder}/{:020}-{high:016x}{low:016x}", self.began)
+    }
+}

@@ -1,1 +1,189 @@
+//! Transactions: several operations that become visible together, or not at all.
 
+mod changes;
+mod delete;
+pub(crate) mod ingest;
+pub(crate) mod inline;
+mod pending;
+mod unique;
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use futures::{Stream, StreamExt};
+
+use self::changes::Proposal;
+use self::ingest::{Ingest, IngestOptions, InputColumn, same_kind, type_mismatch};
+use self::pending::{Pending, PendingRows};
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::fragment::WriteOptions;
+use crate::log::TxnId;
+use crate::table::records::{ColumnRecord, decode};
+use crate::table::{self, Names, Snapshot, Table};
+use crate::types::field_from_bytes;
+
+/// A transaction on one table. Its data is on the store as soon as an operation returns, and visible to nobody until
+/// [`Transaction::commit`]. Dropping it abandons it.
+pub struct Transaction {
+    table: Table,
+    id: TxnId,
+    snapshot: Snapshot,
+    operations: Vec<Pending>,
+}
+
+/// A committed transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// The version it made.
+    pub version: u64,
+    /// When, in microseconds since 1970.
+    pub timestamp: i64,
+}
+
+/// How a write treats its input.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WriteMode {
+    /// A null struct becomes null leaves; otherwise it is an error, since a group is never null.
+    pub push_down_nulls: bool,
+}
+
+impl Table {
+    /// Begins a transaction on the newest known version.
+    pub fn transaction(&self) -> Transaction {
+        Transaction {
+            table: self.clone(),
+            id: TxnId::random(self.runtime().as_ref()),
+            snapshot: self.snapshot(),
+            operations: Vec::new(),
+        }
+    }
+}
+
+impl Transaction {
+    /// Its identity, by which [`Table::settle`] finds out whether it was committed.
+    pub fn id(&self) -> TxnId {
+        self.id
+    }
+
+    /// The version it began on.
+    pub fn began(&self) -> u64 {
+        self.snapshot.version()
+    }
+
+    fn names(&self) -> Names {
+        Names { began: self.began(), runtime: Arc::clone(self.table.runtime()) }
+    }
+
+    /// Upserts rows: every batch has all key columns and any value columns; cells that are not written stay.
+    ///
+    /// Batches may come in any order of keys; input in key order is not sorted again. Memory is bounded by
+    /// `partition_max_bytes`. Columns that do not exist are created.
+    ///
+    /// # Errors
+    /// `MissingKeyColumn`, `NullKey`, `KeyTooLong`, `DuplicateKey`, `TypeMismatch`, `NullStruct`, `InvalidName`,
+    /// `UnsupportedType`; the input's own errors; the store's codes. The transaction can go on without the operation.
+    pub async fn write<S>(&mut self, batches: S, mode: WriteMode) -> Result<()>
+    where
+        S: Stream<Item = Result<RecordBatch>> + Send,
+    {
+        let options = IngestOptions {
+            run_bytes: self.table.options().partition_max_bytes,
+            push_down_nulls: mode.push_down_nulls,
+            repeated_keys: false,
+            layout: WriteOptions::default(),
+        };
+        let schema = self.table.key_schema().clone();
+        let mut ingest = Ingest::new(self.table.store(), self.names(), schema, options);
+        let mut checked = false;
+        let mut batches = std::pin::pin!(batches);
+        while let Some(batch) = batches.next().await {
+            let batch = batch?;
+            if !checked {
+                let columns = ingest.prepare(batch.schema_ref())?;
+                self.check_types(&columns).await?;
+                checked = true;
+            }
+            ingest.push(&batch).await?;
+        }
+        let ingested = ingest.finish(self.table.options().inline_max_bytes).await?;
+        let rows = match ingested.inline {
+            Some(rows) => PendingRows::Inline(rows),
+            None => PendingRows::Runs(ingested.runs),
+        };
+        // A write without rows still creates its columns.
+        if rows.len() > 0 || !ingested.columns.is_empty() {
+            self.operations.push(Pending::Write { columns: ingested.columns, rows });
+        }
+        Ok(())
+    }
+
+    /// Fails before anything is uploaded when a column exists with another type.
+    async fn check_types(&self, columns: &[InputColumn]) -> Result<()> {
+        let keys = columns.iter().map(|column| table::column(&column.path)).collect();
+        let known = self.snapshot.state().get_many(&self.snapshot.pages(), keys).await?;
+        for (column, known) in columns.iter().zip(known) {
+            let Some(known) = known else { continue };
+            let record: ColumnRecord = decode(known, "column")?;
+            let field = field_from_bytes(&record.field)?;
+            if !same_kind(field.data_type(), column.field.data_type()) {
+                return Err(type_mismatch(&column.path, field.data_type(), column.field.data_type()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes rows by key: each batch has the key columns; other columns are ignored. Keys without a row are fine.
+    pub async fn delete<S>(&mut self, keys: S) -> Result<()>
+    where
+        S: Stream<Item = Result<RecordBatch>> + Send,
+    {
+        let rows = delete::keys(&self.table, self.names(), keys).await?;
+        if rows.len() > 0 {
+            self.operations.push(Pending::Delete { rows });
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows that a filter selects. The filter is decided on the version that the commit lands on; rows
+    /// that this transaction itself writes are not seen by it.
+    pub fn delete_where(&mut self, filter: Expr) {
+        self.operations.push(Pending::DeleteWhere { filter });
+    }
+
+    /// Makes all operations visible at once.
+    ///
+    /// # Errors
+    /// `CommitConflict`, `CommitContention`, `TransactionExpired`: nothing is visible. `CommitUnknown`: ask
+    /// [`Table::settle`].
+    pub async fn commit(self) -> Result<CommitInfo> {
+        if self.operations.is_empty() {
+            return Ok(CommitInfo { version: self.began(), timestamp: self.snapshot.timestamp() });
+        }
+        let proposal = Proposal { table: &self.table, began: self.began(), operations: &self.operations };
+        let committed = self.table.commit(self.id, self.began(), &proposal).await?;
+        Ok(CommitInfo { version: committed.version, timestamp: committed.timestamp })
+    }
+}
+
+impl Table {
+    /// The version at which a transaction that began at `began` was committed, if it was.
+    pub async fn settle(&self, txn: TxnId, began: u64) -> Result<Option<u64>> {
+        self.log().settle(txn, began).await
+    }
+
+    /// Upserts rows in a transaction of their own; see [`Transaction::write`].
+    pub async fn write<S>(&self, batches: S, mode: WriteMode) -> Result<CommitInfo>
+    where
+        S: Stream<Item = Result<RecordBatch>> + Send,
+    {
+        let mut transaction = self.transaction();
+        transaction.write(batches, mode).await?;
+        transaction.commit().await
+    }
+
+    /// Upserts one batch in a transaction of its own.
+    pub async fn write_batch(&self, batch: RecordBatch) -> Result<CommitInfo> {
+        self.write(futures::stream::iter([Ok(batch)]), WriteMode::default()).await
+    }
+}

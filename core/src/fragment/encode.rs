@@ -1,0 +1,80 @@
+//! One block: an Arrow array of one column to compressed bytes and back.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::{DataType, Field};
+use bytes::{Bytes, BytesMut};
+use vortex::array::serde::{SerializeOptions, SerializedArray};
+use vortex::array::{ArrayContext, VortexSessionExecute};
+use vortex::arrow::ArrowSessionExt;
+use vortex::buffer::{Alignment, ByteBuffer};
+use vortex::dtype::DType;
+use vortex::mask::Mask;
+use vortex::session::registry::ReadContext;
+
+use super::session::{compressor, read_failed, session, write_failed};
+use crate::error::{Code, Error, Result};
+
+/// Compresses one column's values into the bytes of a block.
+pub(crate) fn encode_block(array: &ArrayRef, field: &Field, context: &ArrayContext) -> Result<Bytes> {
+    let session = session();
+    let values = session.arrow().from_arrow_array(Arc::clone(array), field).map_err(write_failed)?;
+    let compressed = compressor().compress(&values, &mut session.create_execution_ctx()).map_err(write_failed)?;
+    let buffers = compressed
+        .serialize(context, session, &SerializeOptions { offset: 0, include_padding: true })
+        .map_err(write_failed)?;
+    let mut bytes = BytesMut::with_capacity(buffers.iter().map(ByteBuffer::len).sum());
+    for buffer in &buffers {
+        bytes.extend_from_slice(buffer.as_slice());
+    }
+    Ok(bytes.freeze())
+}
+
+/// The Vortex type that an Arrow field is stored as.
+pub(crate) fn stored_type(field: &Field) -> Result<DType> {
+    session().arrow().from_arrow_field(field).map_err(|error| {
+        Error::new(Code::UnsupportedType, format!("type {} cannot be stored: {error}", field.data_type()))
+    })
+}
+
+/// Decodes blocks of one column into one Arrow array each.
+pub(crate) struct BlockDecoder {
+    /// The Arrow field to return, in the physical type of the engine.
+    field: Field,
+    stored: DType,
+    encodings: ReadContext,
+}
+
+impl BlockDecoder {
+    pub(crate) fn try_new(field: &Field, encodings: ReadContext) -> Result<Self> {
+        Ok(Self { stored: stored_type(field)?, field: field.clone(), encodings })
+    }
+
+    /// Decodes a block of `rows` rows, keeping those that `keep` names; all of them without it.
+    pub(crate) fn decode(&self, bytes: Bytes, rows: usize, keep: Option<&Mask>) -> Result<ArrayRef> {
+        let session = session();
+        let buffer = ByteBuffer::from(bytes).aligned(Alignment::none());
+        let mut array = SerializedArray::try_from(buffer)
+            .and_then(|parts| parts.decode(&self.stored, rows, &self.encodings, session))
+            .map_err(read_failed)?;
+        if let Some(mask) = keep {
+            array = array.filter(mask.clone()).map_err(read_failed)?;
+        }
+        let decoded = session
+            .arrow()
+            .execute_arrow(array, Some(&self.field), &mut session.create_execution_ctx())
+            .map_err(read_failed)?;
+        debug_assert_eq!(decoded.data_type(), self.field.data_type());
+        Ok(decoded)
+    }
+}
+
+/// The type blocks of a stored type decode to: strings and binaries as views, which share the decoded bytes.
+pub(crate) fn decoded_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,205 @@
+//! Values of runs: fetched together, decoded off the event loop, put together cell by cell.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, new_null_array};
+use arrow_schema::{DataType, Field};
+use futures::future::try_join_all;
+
+use super::bind::ValueColumn;
+use super::keys::key_fields;
+use super::resolve::Pick;
+use super::source::{Body, Cells, Source, Sources, presence_field};
+use crate::error::Result;
+use crate::fragment::{FetchedColumns, Rows, physical_type};
+use crate::key::KeySchema;
+
+/// Columns of one step of a scan: of the filter, or of the rest.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stage {
+    /// Positions in the key schema.
+    pub(super) keys: Vec<usize>,
+    /// Positions among the scan's value columns.
+    pub(super) values: Vec<usize>,
+}
+
+impl Stage {
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.values.is_empty()
+    }
+}
+
+/// Decoded columns of some rows of one run, in physical types. A column that the run does not have is absent.
+#[derive(Default)]
+pub(super) struct Values {
+    pub(super) keys: HashMap<usize, ArrayRef>,
+    pub(super) values: HashMap<usize, ArrayRef>,
+    pub(super) presence: HashMap<usize, BooleanArray>,
+}
+
+/// Fetched blocks of some rows of one run.
+pub(super) struct Fetched {
+    parts: Vec<(Vec<Slot>, FetchedColumns)>,
+    memory: Values,
+}
+
+/// What a fetched column is.
+#[derive(Clone, Copy)]
+enum Slot {
+    Key(usize),
+    Value(usize),
+    Presence(usize),
+}
+
+impl Fetched {
+    /// Checks and decodes. CPU-bound.
+    pub(super) fn decode(self) -> Result<Values> {
+        let mut values = self.memory;
+        for (slots, fetched) in self.parts {
+            for (slot, array) in slots.into_iter().zip(fetched.decode()?) {
+                match slot {
+                    Slot::Key(at) => drop(values.keys.insert(at, array)),
+                    Slot::Value(at) => drop(values.values.insert(at, array)),
+                    Slot::Presence(at) => drop(values.presence.insert(at, array.as_boolean().clone())),
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// Fetches the columns of a stage for several row sets of one run: one round of requests once indexes are known.
+pub(super) async fn fetch(
+    sources: &Sources,
+    schema: &KeySchema,
+    columns: &[ValueColumn],
+    source: &Source,
+    stage: &Stage,
+    rows: &[Rows],
+) -> Result<Vec<Fetched>> {
+    let (keys, fragments) = match &source.body {
+        Body::Files { keys, fragments } => (keys, fragments),
+        Body::Memory { keys, values } => {
+            return rows
+                .iter()
+                .map(|rows| {
+                    let memory = memory_values(columns, source, stage, keys.columns(), values, rows)?;
+                    Ok(Fetched { parts: Vec::new(), memory })
+                })
+                .collect();
+        }
+    };
+    let mut wanted = Vec::new();
+    if !stage.keys.is_empty() {
+        let fields = key_fields(schema)?;
+        let slots = stage.keys.iter().map(|at| Slot::Key(*at)).collect();
+        let selected: Vec<_> = stage.keys.iter().map(|at| fields[*at].clone()).collect();
+        wanted.push((keys, slots, selected));
+    }
+    for (number, fragment) in fragments.iter().enumerate() {
+        let (slots, selected) = fragment_columns(columns, source, stage, number);
+        if !slots.is_empty() {
+            wanted.push((fragment, slots, selected));
+        }
+    }
+    let parts = try_join_all(wanted.into_iter().map(|(reference, slots, selected)| async move {
+        let fragment = sources.open(reference).await?;
+        Ok::<_, crate::error::Error>((slots, fragment.fetch_many(&selected, rows).await?))
+    }))
+    .await?;
+    let mut fetched: Vec<Fetched> =
+        rows.iter().map(|_| Fetched { parts: Vec::new(), memory: Values::default() }).collect();
+    for (slots, sets) in parts {
+        for (fetched, set) in fetched.iter_mut().zip(sets) {
+            fetched.parts.push((Vec::clone(&slots), set));
+        }
+    }
+    Ok(fetched)
+}
+
+fn fragment_columns(
+    columns: &[ValueColumn],
+    source: &Source,
+    stage: &Stage,
+    fragment: usize,
+) -> (Vec<Slot>, Vec<(usize, Field)>) {
+    let mut slots = Vec::new();
+    let mut selected = Vec::new();
+    for value in &stage.values {
+        let Some(cells) = source.columns[*value].filter(|cells| cells.fragment == fragment) else { continue };
+        slots.push(Slot::Value(*value));
+        selected.push((cells.position, columns[*value].stored.clone()));
+        if let Some(presence) = cells.presence {
+            slots.push(Slot::Presence(*value));
+            selected.push((presence, presence_field()));
+        }
+    }
+    (slots, selected)
+}
+
+fn memory_values(
+    columns: &[ValueColumn],
+    source: &Source,
+    stage: &Stage,
+    keys: &[ArrayRef],
+    values: &[ArrayRef],
+    rows: &Rows,
+) -> Result<Values> {
+    let mut read = Values::default();
+    for at in &stage.keys {
+        let stored = crate::types::to_storage(&keys[*at])?;
+        read.keys.insert(*at, physical(&select(&stored, rows)?)?);
+    }
+    for value in &stage.values {
+        if let Some(Cells { position, .. }) = source.columns[*value] {
+            let array = physical(&select(&values[position], rows)?)?;
+            debug_assert_eq!(array.data_type(), &physical_type(columns[*value].stored.data_type()));
+            read.values.insert(*value, array);
+        }
+    }
+    Ok(read)
+}
+
+fn physical(array: &ArrayRef) -> Result<ArrayRef> {
+    let target = physical_type(array.data_type());
+    if array.data_type() == &target { Ok(Arc::clone(array)) } else { Ok(arrow_cast::cast(array, &target)?) }
+}
+
+/// Rows of an array in memory.
+fn select(array: &ArrayRef, rows: &Rows) -> Result<ArrayRef> {
+    Ok(match rows {
+        Rows::Range(range) => {
+            let begin = usize::try_from(range.start).unwrap_or(usize::MAX);
+            array.slice(begin, rows.len())
+        }
+        Rows::Mask(begin, mask) => {
+            let begin = usize::try_from(*begin).unwrap_or(usize::MAX);
+            arrow_select::filter::filter(&array.slice(begin, mask.len()), mask)?
+        }
+        Rows::Indices(indices) => {
+            let indices = arrow_array::UInt64Array::from(indices.clone());
+            arrow_select::take::take(array, &indices, None)?
+        }
+    })
+}
+
+/// Puts a column together from the arrays of its inputs, a pick for each row; rows without a cell are null.
+pub(super) fn interleave(inputs: &[Option<&ArrayRef>], picks: &[Pick], data_type: &DataType) -> Result<ArrayRef> {
+    // The last array stands for cells that do not exist.
+    let null = new_null_array(data_type, 1);
+    let mut arrays: Vec<&dyn Array> = Vec::new();
+    let mut position = vec![usize::MAX; inputs.len()];
+    for (input, array) in inputs.iter().enumerate() {
+        if let Some(array) = array {
+            position[input] = arrays.len();
+            arrays.push(array.as_ref());
+        }
+    }
+    let missing = arrays.len();
+    arrays.push(null.as_ref());
+    let indices: Vec<(usize, usize)> =
+        picks.iter().map(|pick| pick.get().map_or((missing, 0), |(input, row)| (position[input], row))).collect();
+    Ok(arrow_select::interleave::interleave(&arrays, &indices)?)
+}

@@ -1,0 +1,203 @@
+//! A plan: the runs and fragments a scan will read, ready to stream, any number of times.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::bind::{Origin, bind_scan};
+use super::execute::{Context, run};
+use super::gather::Stage;
+use super::metrics::{Counters, PlanMetrics, add_time};
+use super::morsel::morsels;
+use super::source::{Body, Sources};
+use super::{BatchStream, Scan};
+use crate::error::Result;
+use crate::key::KeySchema;
+use crate::store::{Meter, MeterSnapshot};
+
+/// An executable scan. Clones are the same plan.
+#[derive(Clone)]
+pub struct Plan {
+    context: Arc<Context>,
+    meter: Meter,
+    version: u64,
+    limit: Option<u64>,
+    ordered: bool,
+    readahead: usize,
+}
+
+impl Plan {
+    pub(super) async fn new(scan: &Scan) -> Result<Self> {
+        let table = scan.snapshot.table();
+        let runtime = Arc::clone(table.runtime());
+        let start = runtime.monotonic();
+        let (store, meter) = table.store().metered();
+        let bound = bind_scan(scan).await?;
+        let sources = Sources::load(&scan.snapshot, &store, &bound).await?;
+        let mut filter_stage = Stage::default();
+        for (_, origin) in &bound.filter_columns {
+            push(&mut filter_stage, *origin);
+        }
+        let mut rest_stage = Stage::default();
+        for output in &bound.outputs {
+            let in_filter = match output.origin {
+                Origin::Key(at) => filter_stage.keys.contains(&at),
+                Origin::Value(at) => filter_stage.values.contains(&at),
+            };
+            if !in_filter {
+                push(&mut rest_stage, output.origin);
+            }
+        }
+        let counters = Counters::default();
+        counters.runs.store(sources.list.len() as u64, Ordering::Relaxed);
+        let fragments = sources.list.iter().map(|source| match &source.body {
+            Body::Files { fragments, .. } => fragments.len() as u64,
+            Body::Memory { .. } => 0,
+        });
+        counters.fragments.store(fragments.sum(), Ordering::Relaxed);
+        add_time(&counters.plan_nanos, runtime.monotonic().saturating_sub(start));
+        let readahead = match table.options().batch_readahead {
+            0 => runtime.parallelism() + 1,
+            readahead => readahead,
+        };
+        let context = Context {
+            bound,
+            sources: Arc::new(sources),
+            schema: table.key_schema().clone(),
+            runtime,
+            counters,
+            filter_stage,
+            rest_stage,
+        };
+        Ok(Self {
+            context: Arc::new(context),
+            meter,
+            version: scan.snapshot.version(),
+            limit: scan.limit,
+            ordered: scan.ordered,
+            readahead,
+        })
+    }
+
+    pub(super) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// The schema of the batches.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.context.bound.schema)
+    }
+
+    /// The key columns of the table.
+    pub fn key_schema(&self) -> &KeySchema {
+        &self.context.schema
+    }
+
+    /// Whether the scan certainly has no rows. May be false although there are none.
+    pub fn is_empty(&self) -> bool {
+        self.context.bound.ranges.is_empty() || self.context.sources.list.iter().all(|source| source.tombstone)
+    }
+
+    /// What planning and streaming cost so far.
+    pub fn metrics(&self) -> PlanMetrics {
+        self.context.counters.metrics(self.meter.snapshot() - MeterSnapshot::default())
+    }
+
+    /// Streams the rows. Memory is bounded by the read-ahead; dropping the stream stops all its work.
+    pub fn stream(&self) -> BatchStream {
+        let context = Arc::clone(&self.context);
+        let sources = Arc::clone(&context.sources);
+        let morsels = morsels(sources, context.schema.clone(), &context.bound.ranges, self.limit);
+        let run_one = move |morsel: Result<super::morsel::Morsel>| {
+            let context = Arc::clone(&context);
+            async move { run(context, morsel?).await }
+        };
+        let readahead = self.readahead.max(1);
+        let batches: BatchStream = if self.ordered {
+            morsels
+                .map(run_one)
+                .buffered(readahead)
+                .map_ok(|batches| stream::iter(batches).map(Ok))
+                .try_flatten()
+                .boxed()
+        } else {
+            morsels
+                .map(run_one)
+                .buffer_unordered(readahead)
+                .map_ok(|batches| stream::iter(batches).map(Ok))
+                .try_flatten()
+                .boxed()
+        };
+        let batches = batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0));
+        match self.limit {
+            Some(limit) => limited(batches.boxed(), limit),
+            None => batches.boxed(),
+        }
+    }
+
+    /// The plan in words.
+    pub fn explain(&self) -> String {
+        let bound = &self.context.bound;
+        let mut text = String::new();
+        let columns: Vec<String> = bound.outputs.iter().map(|output| output.path.to_string()).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "scan of version {}", self.version);
+        let _ = writeln!(text, "  columns: {}", columns.join(", "));
+        if let Some(filter) = &bound.filter {
+            let columns: Vec<String> = filter.columns().iter().map(ToString::to_string).collect();
+            let _ = writeln!(text, "  filter on: {}", columns.join(", "));
+        }
+        if !bound.ranges.is_all() {
+            let _ = writeln!(text, "  key ranges: {}", bound.ranges.as_slice().len());
+        }
+        let _ = writeln!(text, "  runs: {}", self.context.sources.list.len());
+        for source in &self.context.sources.list {
+            let (place, fragments) = match &source.body {
+                Body::Files { fragments, .. } => ("files", fragments.len()),
+                Body::Memory { .. } => ("inline", 0),
+            };
+            let kind = if source.tombstone { "deletes" } else { "rows" };
+            let _ = writeln!(
+                text,
+                "    version {} {place}: {} {kind}, keys {} to {}, {fragments} fragments",
+                source.rank.version,
+                source.rows(),
+                source.first,
+                source.last
+            );
+        }
+        text
+    }
+}
+
+fn push(stage: &mut Stage, origin: Origin) {
+    let (list, at) = match origin {
+        Origin::Key(at) => (&mut stage.keys, at),
+        Origin::Value(at) => (&mut stage.values, at),
+    };
+    if !list.contains(&at) {
+        list.push(at);
+    }
+}
+
+/// Cuts a stream after a number of rows, and stops reading there.
+fn limited(batches: BatchStream, limit: u64) -> BatchStream {
+    let left = Arc::new(AtomicU64::new(limit));
+    let more = Arc::clone(&left);
+    batches
+        .map_ok(move |batch| -> RecordBatch {
+            let rows = batch.num_rows().min(usize::try_from(left.load(Ordering::Relaxed)).unwrap_or(usize::MAX));
+            left.fetch_sub(rows as u64, Ordering::Relaxed);
+            batch.slice(0, rows)
+        })
+        .scan(false, move |ended, batch| {
+            // The batch that reaches the limit is the last one asked for.
+            let last = std::mem::replace(ended, more.load(Ordering::Relaxed) == 0);
+            std::future::ready((!last).then_some(batch))
+        })
+        .boxed()
+}

@@ -1,0 +1,223 @@
+//! The runs a plan reads: where their keys are, and which of them holds which column.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_schema::{DataType, Field};
+
+use super::bind::{BoundScan, ValueColumn};
+use crate::error::{Code, Error, Result};
+use crate::fragment::{Fragment, FragmentRef};
+use crate::key::{Key, KeyRange, KeyRanges, KeyRows};
+use crate::store::Store;
+use crate::table::records::{FragmentRecord, InlineRecord, Rank, RunRecord, decode, required};
+use crate::table::{self, CHUNK_COLUMNS, Caches, Snapshot, SpanScope};
+use crate::transaction::inline;
+use crate::tree::{Entry, Query};
+
+/// A sorted run as a scan sees it.
+pub(super) struct Source {
+    pub(super) rank: Rank,
+    pub(super) tombstone: bool,
+    pub(super) first: Key,
+    pub(super) last: Key,
+    /// Groups of the scan in which its rows exist.
+    pub(super) groups: BTreeSet<u32>,
+    pub(super) body: Body,
+    /// For each value column of the scan, where its cells are.
+    pub(super) columns: Vec<Option<Cells>>,
+}
+
+/// Where the rows of a run are.
+pub(super) enum Body {
+    /// In files.
+    Files { keys: FragmentRef, fragments: Vec<FragmentRef> },
+    /// In memory.
+    Memory { keys: KeyRows, values: Vec<ArrayRef> },
+}
+
+/// Where the cells of a column are within a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cells {
+    /// Position in the run's fragments; 0 for a run in memory.
+    pub(super) fragment: usize,
+    /// Position of the values.
+    pub(super) position: usize,
+    /// Position of the presence bits, where rows may lack a cell.
+    pub(super) presence: Option<usize>,
+}
+
+impl Source {
+    pub(super) fn rows(&self) -> u64 {
+        match &self.body {
+            Body::Files { keys, .. } => keys.rows,
+            Body::Memory { keys, .. } => keys.len() as u64,
+        }
+    }
+
+    /// Whether any of its keys may lie in a range.
+    pub(super) fn meets(&self, range: &KeyRange) -> bool {
+        range.intersects_span(self.first.as_bytes(), self.last.as_bytes())
+    }
+}
+
+/// The sources of a plan, in ascending order of rank, and how to open them.
+pub(super) struct Sources {
+    pub(super) store: Store,
+    pub(super) caches: Caches,
+    pub(super) list: Vec<Source>,
+}
+
+impl Sources {
+    /// Reads the metadata of all runs that overlap the key ranges: one round per level of the tree.
+    pub(super) async fn load(snapshot: &Snapshot, store: &Store, bound: &BoundScan) -> Result<Self> {
+        let hull = hull(&bound.ranges);
+        let chunks: BTreeSet<(u32, u32)> =
+            bound.values.iter().map(|value| (value.group, value.ordinal / CHUNK_COLUMNS)).collect();
+        let mut queries = vec![Query::Range(table::inlines()), overlap(&SpanScope::tombstones(), &hull)];
+        queries.extend(bound.groups.iter().map(|group| overlap(&SpanScope::runs(*group), &hull)));
+        queries.extend(chunks.iter().map(|(group, chunk)| overlap(&SpanScope::fragments(*group, *chunk), &hull)));
+        let pages = snapshot.table().pages(store);
+        let mut answers = snapshot.state().query(&pages, &queries).await?.into_iter();
+        let inlines = answers.next().unwrap_or_default();
+        let tombstones = answers.next().unwrap_or_default();
+        let mut loader = Loader { bound, runs: BTreeMap::new() };
+        for entry in tombstones {
+            loader.run(entry, None)?;
+        }
+        for group in &bound.groups {
+            for entry in answers.next().unwrap_or_default() {
+                loader.run(entry, Some(*group))?;
+            }
+        }
+        for entry in answers.flatten() {
+            loader.fragment(entry)?;
+        }
+        let mut list: Vec<Source> = loader.runs.into_values().map(|run| run.source).collect();
+        for entry in inlines {
+            list.extend(memory_source(snapshot, bound, entry)?);
+        }
+        list.retain(|source| bound.ranges.intersects_span(source.first.as_bytes(), source.last.as_bytes()));
+        list.sort_by_key(|source| source.rank);
+        Ok(Self { store: store.clone(), caches: snapshot.table().caches().clone(), list })
+    }
+
+    /// Opens a fragment, through the cache of indexes.
+    pub(super) async fn open(&self, reference: &FragmentRef) -> Result<Fragment> {
+        let end = reference.index_offset + u64::from(reference.index_length);
+        let key = self.store.block_key(&reference.path, reference.index_offset..end)?;
+        let (store, reference) = (self.store.clone(), reference.clone());
+        let fragment =
+            self.caches.indexes.get_or_load(&key, || async move { Fragment::open(&store, reference).await }).await?;
+        Ok(fragment.with_store(&self.store))
+    }
+}
+
+/// The smallest range that holds all ranges.
+fn hull(ranges: &KeyRanges) -> KeyRange {
+    let slice = ranges.as_slice();
+    match (slice.first(), slice.last()) {
+        (Some(first), Some(last)) => KeyRange::new(Some(first.begin().clone()), last.end().cloned()),
+        _ => KeyRange::new(Some(Key::from(vec![])), Some(Key::from(vec![]))),
+    }
+}
+
+fn overlap(scope: &SpanScope, range: &KeyRange) -> Query {
+    let bounds = scope.bounds();
+    let to = range.end().map_or_else(|| bounds.end.clone(), |end| scope.at(end.as_bytes()));
+    Query::Overlap { from: scope.at(range.begin().as_bytes()), to, scope: bounds }
+}
+
+struct Loader<'a> {
+    bound: &'a BoundScan,
+    /// By name of the key space; tombstones and rows never share one.
+    runs: BTreeMap<String, LoadedRun>,
+}
+
+struct LoadedRun {
+    source: Source,
+    fragments: HashMap<String, usize>,
+}
+
+impl Loader<'_> {
+    fn run(&mut self, entry: Entry, group: Option<u32>) -> Result<()> {
+        let record: RunRecord = decode(entry.value, "run")?;
+        let keys = required(record.keys, "key space")?;
+        let run = self.runs.entry(keys.path.clone()).or_insert_with(|| LoadedRun {
+            source: Source {
+                rank: record.rank.unwrap_or_default(),
+                tombstone: group.is_none(),
+                first: Key::from(record.first.to_vec()),
+                last: Key::from(record.last.to_vec()),
+                groups: BTreeSet::new(),
+                body: Body::Files { keys, fragments: Vec::new() },
+                columns: vec![None; self.bound.values.len()],
+            },
+            fragments: HashMap::new(),
+        });
+        run.source.groups.extend(group);
+        Ok(())
+    }
+
+    fn fragment(&mut self, entry: Entry) -> Result<()> {
+        let record: FragmentRecord = decode(entry.value, "fragment")?;
+        let data = required(record.data, "file")?;
+        let Some(run) = self.runs.get_mut(&record.key_space) else { return Ok(()) };
+        let Body::Files { keys, fragments } = &mut run.source.body else { return Ok(()) };
+        if data.rows != keys.rows {
+            return Err(Error::new(Code::Corrupt, "a fragment is not aligned to its key space").with_path(data.path));
+        }
+        for binding in &record.columns {
+            let Some(value) = self.bound.values.iter().position(|value| value.id == binding.column) else { continue };
+            let fragment = *run.fragments.entry(data.path.clone()).or_insert_with(|| {
+                fragments.push(data.clone());
+                fragments.len() - 1
+            });
+            run.source.columns[value] = Some(Cells {
+                fragment,
+                position: binding.position as usize,
+                presence: binding.presence.checked_sub(1).map(|position| position as usize),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Inline rows as a run; `None` when none of the scan's groups has them.
+fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result<Option<Source>> {
+    let version =
+        table::inline_version(&entry.key).ok_or_else(|| Error::new(Code::Corrupt, "inline rows have no version"))?;
+    let record: InlineRecord = decode(entry.value, "inline rows")?;
+    let groups: BTreeSet<u32> = record.groups.iter().copied().filter(|group| bound.groups.contains(group)).collect();
+    if groups.is_empty() && !record.tombstone {
+        return Ok(None);
+    }
+    let rows = inline::decode(&record.rows, snapshot.table().key_schema())?;
+    if rows.keys.is_empty() {
+        return Ok(None);
+    }
+    let position = |value: &ValueColumn| record.columns.iter().position(|id| *id == value.id);
+    let columns = bound
+        .values
+        .iter()
+        .map(|value| position(value).map(|position| Cells { fragment: 0, position, presence: None }))
+        .collect();
+    Ok(Some(Source {
+        rank: Rank { version, ordinal: record.ordinal },
+        tombstone: record.tombstone,
+        first: rows.keys.key(0),
+        last: rows.keys.key(rows.keys.len() - 1),
+        groups,
+        columns,
+        body: Body::Memory { keys: rows.keys, values: rows.values },
+    }))
+}
+
+/// The physical field of presence bits.
+pub(super) fn presence_field() -> Field {
+    Field::new("presence", DataType::Boolean, true)
+}
+
+/// What one plan shares between its morsels.
+pub(super) type SourcesRef = Arc<Sources>;

@@ -1,0 +1,177 @@
+//! Taking rows by key: keys are located in the runs, then read by row.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch, UInt32Array, UInt64Array};
+use futures::future::try_join_all;
+
+use super::execute::{Assembled, assemble_rows};
+use super::keys::read_stripes;
+use super::plan::Plan;
+use super::source::{Body, Source};
+use crate::bail;
+use crate::error::{Code, Result};
+use crate::key::{KeyRows, SortedCheck};
+
+/// Rows found for some keys.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The rows, in the order of the keys asked for.
+    pub rows: RecordBatch,
+    /// For each row, the position of its key in the request. Keys without a row have none.
+    pub positions: UInt64Array,
+}
+
+/// Rows of a run that were asked for, and which of the keys each of them is.
+#[derive(Default)]
+struct Located {
+    rows: Vec<u64>,
+    keys: Vec<u32>,
+}
+
+impl Plan {
+    /// Reads the rows of the given keys, which may come in any order, repeatedly, or not exist. The plan's filter and
+    /// ranges apply; its limit does not.
+    ///
+    /// # Errors
+    /// `MissingKeyColumn`, `NullKey`, `TypeMismatch` for keys of another schema; the store's codes.
+    pub async fn take(&self, keys: &RecordBatch) -> Result<Taken> {
+        let asked = self.key_rows(keys)?;
+        let (unique, place) = sorted_unique(&asked)?;
+        let context = self.context();
+        let list = &context.sources.list;
+        let located = try_join_all(list.iter().map(|source| self.locate(source, &unique))).await?;
+        let members: Vec<usize> = (0..list.len()).filter(|source| !located[*source].rows.is_empty()).collect();
+        let mut places = Vec::with_capacity(members.len());
+        let mut rows = Vec::with_capacity(members.len());
+        for (source, located) in located.into_iter().enumerate() {
+            if members.contains(&source) {
+                places.push(located.keys);
+                rows.push(located.rows);
+            }
+        }
+        let member_keys =
+            places.iter().map(|keys| unique.take(&UInt32Array::from(keys.clone()))).collect::<Result<Vec<_>>>()?;
+        let begins = vec![0; members.len()];
+        let found = assemble_rows(context, &members, &begins, &member_keys, &places, unique.len(), Some(&rows)).await?;
+        let Some(found) = found else {
+            return Ok(Taken { rows: RecordBatch::new_empty(self.schema()), positions: Vec::<u64>::new().into() });
+        };
+        in_order_asked(&found, unique.len(), &place)
+    }
+
+    /// The keys of a request in the table's types.
+    fn key_rows(&self, keys: &RecordBatch) -> Result<KeyRows> {
+        let schema = self.key_schema();
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let Some(column) = keys.column_by_name(field.name()) else {
+                    bail!(Code::MissingKeyColumn, "the keys to take lack key column {}", field.name());
+                };
+                if column.data_type() == field.data_type() {
+                    return Ok(Arc::clone(column));
+                }
+                let cast = arrow_cast::cast(column, field.data_type());
+                match cast {
+                    Ok(cast) if cast.null_count() == column.null_count() => Ok(cast),
+                    _ => bail!(
+                        Code::TypeMismatch,
+                        "key column {} has type {} and cannot be looked up by {}",
+                        field.name(),
+                        field.data_type(),
+                        column.data_type()
+                    ),
+                }
+            })
+            .collect::<Result<Vec<_>>>()?;
+        KeyRows::try_new(schema.clone(), &columns)
+    }
+
+    /// Finds sorted keys in a run: in the index which stripes may hold them, in these stripes the rows.
+    async fn locate(&self, source: &Source, keys: &KeyRows) -> Result<Located> {
+        let mut located = Located::default();
+        let mut search = |part: &KeyRows, begin: u64, wanted: std::ops::Range<usize>| {
+            let mut from = 0;
+            for key in wanted {
+                from = part.lower_bound(from..part.len(), keys, key);
+                if from < part.len() && part.compare(from, keys, key).is_eq() {
+                    located.rows.push(begin + from as u64);
+                    located.keys.push(u32::try_from(key).unwrap_or(u32::MAX));
+                }
+            }
+        };
+        let reference = match &source.body {
+            Body::Memory { keys: held, .. } => {
+                search(held, 0, 0..keys.len());
+                return Ok(located);
+            }
+            Body::Files { keys, .. } => keys,
+        };
+        let begin = keys.lower_bound_bytes(source.first.as_bytes())?;
+        let end = match keys.lower_bound_bytes(source.last.as_bytes())? {
+            end if end < keys.len() => end + 1,
+            end => end,
+        };
+        if begin >= end {
+            return Ok(located);
+        }
+        let context = self.context();
+        let fragment = context.sources.open(reference).await?;
+        let mut parts: Vec<(usize, std::ops::Range<usize>)> = Vec::new();
+        let mut key = begin;
+        for (stripe, next) in (0..fragment.stripes()).zip(1..) {
+            let until = match fragment.first_keys().get(next) {
+                Some(first) => keys.lower_bound_bytes(first)?.clamp(key, end),
+                None => end,
+            };
+            if key < until {
+                parts.push((stripe, key..until));
+            }
+            key = until;
+        }
+        let stripes: Vec<usize> = parts.iter().map(|(stripe, _)| *stripe).collect();
+        let read = read_stripes(&fragment, &context.schema, &context.sources.caches, &stripes).await?;
+        for ((stripe, wanted), part) in parts.into_iter().zip(read) {
+            search(&part, fragment.stripe(stripe).start, wanted);
+        }
+        Ok(located)
+    }
+}
+
+/// Puts rows found in key order into the order of the request.
+fn in_order_asked(found: &Assembled, keys: usize, place: &[u32]) -> Result<Taken> {
+    let mut row_of: Vec<Option<u32>> = vec![None; keys];
+    for (row, key) in (0_u32..).zip(&found.rows) {
+        row_of[*key as usize] = Some(row);
+    }
+    let mut rows = Vec::with_capacity(place.len());
+    let mut positions = Vec::with_capacity(place.len());
+    for (position, key) in (0_u64..).zip(place) {
+        if let Some(row) = row_of[*key as usize] {
+            rows.push(row);
+            positions.push(position);
+        }
+    }
+    let rows = arrow_select::take::take_record_batch(&found.batch, &UInt32Array::from(rows))?;
+    Ok(Taken { rows, positions: positions.into() })
+}
+
+/// Distinct keys in order, and for each key asked for its place among them.
+fn sorted_unique(asked: &KeyRows) -> Result<(KeyRows, Vec<u32>)> {
+    if asked.check_sorted() == SortedCheck::Sorted {
+        return Ok((asked.clone(), (0..u32::try_from(asked.len()).unwrap_or(u32::MAX)).collect()));
+    }
+    let order = asked.sort_indices();
+    let mut place = vec![0; asked.len()];
+    let mut distinct: Vec<u32> = Vec::with_capacity(asked.len());
+    for row in order.values() {
+        let repeated = distinct.last().is_some_and(|last| asked.compare(*last as usize, asked, *row as usize).is_eq());
+        if !repeated {
+            distinct.push(*row);
+        }
+        place[*row as usize] = u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX);
+    }
+    Ok((asked.take(&UInt32Array::from(distinct))?, place))
+}

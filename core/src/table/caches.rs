@@ -1,0 +1,57 @@
+//! What is kept in memory between reads. Objects never change under their names, so nothing here grows stale.
+
+use std::sync::Arc;
+
+use crate::fragment::Fragment;
+use crate::key::KeyRows;
+use crate::store::{BlockKey, ByteCache, CachesConfig, Weigh};
+use crate::tree::Page;
+
+/// The caches of everything opened together. Clones are the same caches.
+#[derive(Clone)]
+pub struct Caches {
+    /// Checkpoint pages.
+    pub(crate) pages: Arc<ByteCache<BlockKey, Arc<Page>>>,
+    /// Indexes of fragments and key spaces.
+    pub(crate) indexes: Arc<ByteCache<BlockKey, Fragment>>,
+    /// Decoded stripes of key spaces.
+    pub(crate) keys: Arc<ByteCache<BlockKey, KeyRows>>,
+}
+
+impl Caches {
+    /// Empty caches. Pages and indexes share the capacity of the manifests cache.
+    pub fn new(config: CachesConfig) -> Self {
+        let mut half = config.manifests;
+        half.memory_capacity_bytes /= 2;
+        Self {
+            pages: Arc::new(ByteCache::new(half)),
+            indexes: Arc::new(ByteCache::new(half)),
+            keys: Arc::new(ByteCache::new(config.keys)),
+        }
+    }
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self::new(CachesConfig::default())
+    }
+}
+
+impl Weigh for Page {
+    fn weight_bytes(&self) -> usize {
+        self.weight()
+    }
+}
+
+impl Weigh for Fragment {
+    fn weight_bytes(&self) -> usize {
+        self.weight()
+    }
+}
+
+impl Weigh for KeyRows {
+    fn weight_bytes(&self) -> usize {
+        // Typed keys may be held twice, as columns and in comparable form.
+        2 * self.columns().iter().map(|column| column.get_array_memory_size()).sum::<usize>()
+    }
+}

@@ -1,0 +1,75 @@
+//! Checkpoints: the state of a version written as pages, so that readers need not replay the log.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::state::State;
+use super::{Table, keyspace};
+use crate::error::Result;
+use crate::log::{CheckpointRef, Hint, LogEntry};
+use crate::store::PutOutcome;
+use crate::tree::{self, EntryValue, PageSink};
+
+/// A checkpoint is due after this many commits.
+const LAYERS_MAX: usize = 64;
+
+/// A checkpoint is due after this many changed entries: a large commit is not replayed by every reader.
+const CHANGES_MAX: usize = 2048;
+
+impl Table {
+    /// Writes a checkpoint of the newest known version if one is due, and the hint.
+    ///
+    /// Failing is harmless: the next committer finds the checkpoint still due.
+    pub(super) async fn after_commit(&self) -> Result<()> {
+        let state = self.state();
+        let due = state.layers.len() >= LAYERS_MAX || state.changed() >= CHANGES_MAX;
+        let root_page = if due { self.checkpoint(&state).await? } else { None };
+        self.write_hint(root_page).await;
+        Ok(())
+    }
+
+    async fn checkpoint(&self, state: &State) -> Result<Option<Bytes>> {
+        let name = format!("checkpoint/{:020}", state.version);
+        let mut changes = state.flattened();
+        if let Some(previous) = &state.checkpoint {
+            // The chain by which the past is found, in the tree itself.
+            let value = EntryValue { value: previous.encode_to_vec().into(), end: None };
+            changes.insert(keyspace::version(previous.version), Some(value.clone()));
+            changes.insert(keyspace::timestamp(previous.timestamp), Some(value));
+        }
+        let mut sink = PageSink::new(&name);
+        let pages = self.pages(self.store());
+        let tree = tree::apply(&state.tree(), &pages, changes, &mut sink).await?;
+        let (bytes, root_page) = sink.finish();
+        // Another writer's checkpoint of the same version on the same base is the same bytes.
+        if let PutOutcome::Unsettled(error) = self.store().put_if_absent(&name, bytes).await? {
+            return Err(error);
+        }
+        if let Some(root) = &tree.root {
+            pages.remember(root, &root_page);
+        }
+        let checkpoint = CheckpointRef { version: state.version, timestamp: state.timestamp, tree };
+        self.adopt(Arc::new(state.on_checkpoint(checkpoint)));
+        Ok(Some(root_page))
+    }
+
+    /// Writes the hint, at most once a second unless a checkpoint was just made.
+    async fn write_hint(&self, root_page: Option<Bytes>) {
+        let state = self.state();
+        let force = root_page.is_some();
+        let tail: Vec<LogEntry> = state.layers.iter().map(|layer| layer.entry.clone()).collect();
+        let root_page = match (root_page, state.tree().root) {
+            (Some(page), _) => page,
+            // The root page goes with every hint; the cache has it, in decoded form only.
+            (None, Some(root)) => match tree::PageSource::page(&self.pages(self.store()), &root).await {
+                Ok(page) => page.encode().unwrap_or_default(),
+                Err(_) => Bytes::new(),
+            },
+            (None, None) => Bytes::new(),
+        };
+        let hint = Hint { checkpoint: state.checkpoint.clone(), root_page, tail, sealed: false };
+        self.log().write_hint(&hint, force).await;
+    }
+}

@@ -1,0 +1,169 @@
+//! The keys of a table's map: one byte of section, then what orders the section.
+//!
+//! Runs, tombstones and fragments are ordered by their first key within their group and carry the end of their span,
+//! so that a plan reads only the entries that overlap its key ranges.
+
+use std::ops::Range;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::types::ColumnPath;
+
+/// The table's [`super::records::TableMeta`]; the only key of its section.
+pub(crate) const META: &[u8] = b"M";
+
+const COLUMN: u8 = b'C';
+const GROUP: u8 = b'G';
+const RUN: u8 = b'R';
+const FRAGMENT: u8 = b'F';
+const TOMBSTONE: u8 = b'D';
+const INLINE: u8 = b'I';
+const VERSION: u8 = b'V';
+const TIMESTAMP: u8 = b'T';
+
+/// Columns of one chunk of a group share fragments; a group of very many columns is cut into several chunks.
+pub(crate) const CHUNK_COLUMNS: u32 = 512;
+
+/// Separates a first key from the object name. Below every byte that starts a tuple element, so that entries sort by
+/// first key alone.
+const SEPARATOR: u8 = 0;
+
+/// Above every encoded key.
+const AFTER_KEYS: u8 = 0xFF;
+
+pub(crate) fn column(path: &ColumnPath) -> Bytes {
+    with_section(COLUMN, &crate::types::tuple_path(path))
+}
+
+/// All columns, or those of one group and of the groups below it.
+pub(crate) fn columns_below(group: &ColumnPath) -> Range<Bytes> {
+    section_bounds(COLUMN, crate::types::subtree_bounds(group))
+}
+
+/// The columns of one group.
+pub(crate) fn columns_of(group: &ColumnPath) -> Range<Bytes> {
+    section_bounds(COLUMN, crate::types::group_bounds(group))
+}
+
+pub(crate) fn group(path: &ColumnPath) -> Bytes {
+    with_section(GROUP, &crate::types::tuple_path(path))
+}
+
+/// All groups.
+pub(crate) fn groups() -> Range<Bytes> {
+    Bytes::from_static(&[GROUP])..Bytes::from_static(&[GROUP + 1])
+}
+
+/// The path a column or group entry is named by.
+pub(crate) fn path_of(key: &[u8]) -> crate::error::Result<ColumnPath> {
+    crate::types::ColumnPath::from_tuple(key.get(1..).unwrap_or_default())
+}
+
+/// Where the spans of one section, group and chunk lie.
+#[derive(Debug, Clone)]
+pub(crate) struct SpanScope(Bytes);
+
+impl SpanScope {
+    /// Runs of a group.
+    pub(crate) fn runs(group: u32) -> Self {
+        let mut prefix = BytesMut::with_capacity(5);
+        prefix.put_u8(RUN);
+        prefix.put_u32(group);
+        Self(prefix.freeze())
+    }
+
+    /// Fragments of a chunk of a group.
+    pub(crate) fn fragments(group: u32, chunk: u32) -> Self {
+        let mut prefix = BytesMut::with_capacity(9);
+        prefix.put_u8(FRAGMENT);
+        prefix.put_u32(group);
+        prefix.put_u32(chunk);
+        Self(prefix.freeze())
+    }
+
+    /// Deleted keys, for all groups.
+    pub(crate) fn tombstones() -> Self {
+        Self(Bytes::from_static(&[TOMBSTONE]))
+    }
+
+    /// The key of an entry that begins at `first` and belongs to the object `name`.
+    pub(crate) fn key(&self, first: &[u8], name: &str) -> Bytes {
+        let mut key = BytesMut::with_capacity(self.0.len() + first.len() + 1 + name.len());
+        key.put_slice(&self.0);
+        key.put_slice(first);
+        key.put_u8(SEPARATOR);
+        key.put_slice(name.as_bytes());
+        key.freeze()
+    }
+
+    /// The end of an entry whose last key is `last`.
+    pub(crate) fn end(&self, last: &[u8]) -> Bytes {
+        self.at(last)
+    }
+
+    /// The place of a key in this scope.
+    pub(crate) fn at(&self, key: &[u8]) -> Bytes {
+        let mut place = BytesMut::with_capacity(self.0.len() + key.len());
+        place.put_slice(&self.0);
+        place.put_slice(key);
+        place.freeze()
+    }
+
+    /// All entries of this scope.
+    pub(crate) fn bounds(&self) -> Range<Bytes> {
+        let mut end = BytesMut::from(&self.0[..]);
+        end.put_u8(AFTER_KEYS);
+        self.0.clone()..end.freeze()
+    }
+}
+
+/// Inline rows of one operation.
+pub(crate) fn inline(version: u64, ordinal: u32) -> Bytes {
+    let mut key = BytesMut::with_capacity(13);
+    key.put_u8(INLINE);
+    key.put_u64(version);
+    key.put_u32(ordinal);
+    key.freeze()
+}
+
+/// All inline rows, in order of rank.
+pub(crate) fn inlines() -> Range<Bytes> {
+    Bytes::from_static(&[INLINE])..Bytes::from_static(&[INLINE + 1])
+}
+
+/// Version of an inline entry.
+pub(crate) fn inline_version(key: &[u8]) -> Option<u64> {
+    key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)
+}
+
+/// The checkpoint of a version.
+pub(crate) fn version(version: u64) -> Bytes {
+    with_section(VERSION, &version.to_be_bytes())
+}
+
+/// The checkpoint of a commit timestamp in microseconds.
+pub(crate) fn timestamp(micros: i64) -> Bytes {
+    // Flipping the sign bit makes byte order the order of signed numbers.
+    with_section(TIMESTAMP, &(micros.cast_unsigned() ^ (1 << 63)).to_be_bytes())
+}
+
+/// Where checkpoints by version, or by timestamp, begin.
+pub(crate) fn first_version() -> Bytes {
+    Bytes::from_static(&[VERSION])
+}
+
+/// See [`first_version`].
+pub(crate) fn first_timestamp() -> Bytes {
+    Bytes::from_static(&[TIMESTAMP])
+}
+
+fn with_section(section: u8, rest: &[u8]) -> Bytes {
+    let mut key = BytesMut::with_capacity(1 + rest.len());
+    key.put_u8(section);
+    key.put_slice(rest);
+    key.freeze()
+}
+
+fn section_bounds(section: u8, (begin, end): (Vec<u8>, Vec<u8>)) -> Range<Bytes> {
+    with_section(section, &begin)..with_section(section, &end)
+}

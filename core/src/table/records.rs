@@ -1,0 +1,194 @@
+//! The values of a table's map: what a committed version knows about its schema, runs and fragments.
+//!
+//! A table's state is one ordered map from bytes to bytes (see [`super::keyspace`] for its keys). A commit is a set of
+//! changes to that map, so that the log, the checkpoints and every reader agree on one meaning.
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::error::{Code, Error, Result};
+use crate::fragment::FragmentRef;
+
+/// Position in the order of writes: the cell of the highest rank wins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Message)]
+pub struct Rank {
+    /// Version of the commit.
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    /// Ordinal of the operation within its transaction.
+    #[prost(uint32, tag = "2")]
+    pub ordinal: u32,
+}
+
+/// What is fixed when a table is created, and the counters of its permanent ids.
+#[derive(Clone, PartialEq, Message)]
+pub struct TableMeta {
+    /// The key columns, in order, each as an encoded Arrow field.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub key_fields: Vec<Bytes>,
+    /// The next column id.
+    #[prost(uint64, tag = "2")]
+    pub next_column: u64,
+    /// The next group id.
+    #[prost(uint32, tag = "3")]
+    pub next_group: u32,
+    /// The table's permanent id.
+    #[prost(string, tag = "4")]
+    pub table: String,
+    /// Transactions that began before this version can no longer commit; snapshots before it are expired.
+    #[prost(uint64, tag = "5")]
+    pub horizon: u64,
+}
+
+/// A value column. The key of its record is its path.
+#[derive(Clone, PartialEq, Message)]
+pub struct ColumnRecord {
+    /// Permanent id.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// The group it belongs to.
+    #[prost(uint32, tag = "2")]
+    pub group: u32,
+    /// Position in its group, in order of creation; fixes the chunk whose fragments hold it.
+    #[prost(uint32, tag = "3")]
+    pub ordinal: u32,
+    /// The encoded Arrow field, with the type as written, metadata and extension name.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub field: Bytes,
+}
+
+/// A column group. The key of its record is its path.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct GroupRecord {
+    /// Permanent id.
+    #[prost(uint32, tag = "1")]
+    pub id: u32,
+    /// The ordinal of the next column.
+    #[prost(uint32, tag = "2")]
+    pub next_ordinal: u32,
+}
+
+/// A sorted run of keys as one group sees it: rows that exist in the group, or, in the section of tombstones, rows
+/// that a deletion hides.
+#[derive(Clone, PartialEq, Message)]
+pub struct RunRecord {
+    /// The key-space file.
+    #[prost(message, optional, tag = "1")]
+    pub keys: Option<FragmentRef>,
+    /// Rank of its cells.
+    #[prost(message, optional, tag = "2")]
+    pub rank: Option<Rank>,
+    /// Encoded first key.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub first: Bytes,
+    /// Encoded last key.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub last: Bytes,
+    /// Level of the run: 0 as committed.
+    #[prost(uint32, tag = "5")]
+    pub level: u32,
+    /// The lowest rank merged into this run by folding; absent when it is one operation's.
+    #[prost(message, optional, tag = "6")]
+    pub folded_from: Option<Rank>,
+}
+
+/// Where a column lies in a fragment.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct ColumnBinding {
+    /// Permanent id of the column.
+    #[prost(uint64, tag = "1")]
+    pub column: u64,
+    /// Position of its values in the file.
+    #[prost(uint32, tag = "2")]
+    pub position: u32,
+    /// Position, plus one, of its presence bits; 0 when every row has a cell.
+    #[prost(uint32, tag = "3")]
+    pub presence: u32,
+}
+
+/// The values of some columns of one chunk of a group, for every row of a run.
+#[derive(Clone, PartialEq, Message)]
+pub struct FragmentRecord {
+    /// The file.
+    #[prost(message, optional, tag = "1")]
+    pub data: Option<FragmentRef>,
+    /// Path of the key space whose rows it is aligned to.
+    #[prost(string, tag = "2")]
+    pub key_space: String,
+    /// The columns of this chunk that it holds.
+    #[prost(message, repeated, tag = "3")]
+    pub columns: Vec<ColumnBinding>,
+}
+
+/// Rows small enough to live in the map itself until they are folded into files.
+#[derive(Clone, PartialEq, Message)]
+pub struct InlineRecord {
+    /// Ordinal of the operation in its transaction.
+    #[prost(uint32, tag = "1")]
+    pub ordinal: u32,
+    /// Whether the keys are deleted rather than written.
+    #[prost(bool, tag = "2")]
+    pub tombstone: bool,
+    /// An Arrow IPC stream of one batch: the key columns, then one column per entry of `columns`.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub rows: Bytes,
+    /// Permanent ids of the value columns in `rows`.
+    #[prost(uint64, repeated, tag = "4")]
+    pub columns: Vec<u64>,
+    /// The groups in which the rows exist.
+    #[prost(uint32, repeated, tag = "5")]
+    pub groups: Vec<u32>,
+}
+
+/// What a commit did, for people: listed by the history of a table, never needed to read data.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Summary {
+    /// One word per operation: `create`, `write`, `delete`, `fold`.
+    #[prost(string, repeated, tag = "1")]
+    pub operations: Vec<String>,
+    /// Rows written.
+    #[prost(uint64, tag = "2")]
+    pub rows_written: u64,
+    /// Keys deleted.
+    #[prost(uint64, tag = "3")]
+    pub rows_deleted: u64,
+    /// Bytes of new objects.
+    #[prost(uint64, tag = "4")]
+    pub bytes: u64,
+}
+
+/// One changed entry of the map.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Change {
+    /// The entry's key.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: Bytes,
+    /// Its new value; absent when the entry is removed.
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    pub value: Option<Bytes>,
+    /// End of the interval the entry covers.
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub end: Option<Bytes>,
+}
+
+/// The body of a log entry.
+#[derive(Clone, PartialEq, Message)]
+pub struct Commit {
+    /// Changes in ascending order of key, each key once.
+    #[prost(message, repeated, tag = "1")]
+    pub changes: Vec<Change>,
+    /// What the commit did.
+    #[prost(message, optional, tag = "2")]
+    pub summary: Option<Summary>,
+}
+
+/// Decodes a record of the map.
+pub(crate) fn decode<M: Message + Default>(bytes: Bytes, what: &str) -> Result<M> {
+    M::decode(bytes)
+        .map_err(|error| Error::new(Code::Corrupt, format!("a {what} record cannot be decoded")).with_source(error))
+}
+
+/// A field that every valid record has.
+pub(crate) fn required<T>(field: Option<T>, what: &str) -> Result<T> {
+    field.ok_or_else(|| Error::new(Code::Corrupt, format!("a record lacks its {what}")))
+}
