@@ -44,6 +44,7 @@ mod literal_text;
 mod membership;
 mod operands;
 mod parse;
+mod parse_literal;
 mod prune;
 mod ranges;
 mod regions;

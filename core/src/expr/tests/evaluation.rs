@@ -28,7 +28,8 @@ fn exact_float_and_int(float: f64, int: i128) -> Ordering {
         return Ordering::Less;
     }
     let floor = float.floor();
-    (floor as i128).cmp(&int).then(floor.partial_cmp(&float).unwrap().reverse())
+    // The range is checked above: the text of a whole float is its value.
+    format!("{floor:.0}").parse::<i128>().unwrap().cmp(&int).then(floor.partial_cmp(&float).unwrap().reverse())
 }
 
 /// `by_value` is for two columns, where integers and floats meet as floats.
