@@ -10,6 +10,7 @@ const MAX_LENGTH: usize = 256;
 /// The candidate nearest to `path`, if one is near enough to be a typing error.
 pub(super) fn nearest(path: &[String], candidates: impl Iterator<Item = ColumnPath>) -> Option<ColumnPath> {
     let wanted = letters(path);
+    // One slip in a short name, and never more than a third of a long one. Swapped letters are one slip.
     let mut limit = (wanted.len() / 3).clamp(1, 8);
     let mut best = None;
     for candidate in candidates.take(MAX_CANDIDATES) {
@@ -17,7 +18,7 @@ pub(super) fn nearest(path: &[String], candidates: impl Iterator<Item = ColumnPa
         if wanted.len().abs_diff(found.len()) > limit || found.len() > MAX_LENGTH || wanted.len() > MAX_LENGTH {
             continue;
         }
-        let distance = edit_distance(&wanted, &found);
+        let distance = strsim::generic_damerau_levenshtein(&wanted, &found);
         if distance <= limit && best.as_ref().is_none_or(|(least, _)| distance < *least) {
             limit = distance;
             best = Some((distance, candidate));
@@ -32,21 +33,6 @@ pub(super) fn nearest(path: &[String], candidates: impl Iterator<Item = ColumnPa
 /// The letters of a dotted path without regard to case, so that a name in the wrong case is the nearest of all.
 fn letters(path: &[String]) -> Vec<char> {
     path.join(".").chars().flat_map(char::to_lowercase).collect()
-}
-
-/// The least number of insertions, deletions and replacements between two words (Wagner and Fischer).
-fn edit_distance(left: &[char], right: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, a) in left.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (place, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[place + 1];
-            row[place + 1] = replaced.min(row[place] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

@@ -146,10 +146,11 @@ impl Blocks {
             return Err(corrupt("it lacks first keys"));
         }
         let mut offsets = Vec::with_capacity(index.lengths.len());
-        let mut end = FIRST_BLOCK;
+        let (mut begin, mut end) = (FIRST_BLOCK, FIRST_BLOCK);
         for length in &index.lengths {
-            offsets.push(end);
-            end = (end + u64::from(*length)).next_multiple_of(BLOCK_ALIGNMENT);
+            offsets.push(begin);
+            end = begin + u64::from(*length);
+            begin = end.next_multiple_of(BLOCK_ALIGNMENT);
         }
         let mut statistics = Vec::with_capacity(index.columns.len());
         let mut at = index.statistics_offset;
@@ -157,7 +158,7 @@ impl Blocks {
             statistics.push(at);
             at = at.saturating_add(u64::from(column.statistics_length));
         }
-        if end > reference.size.next_multiple_of(BLOCK_ALIGNMENT) || at > reference.size {
+        if end > reference.size || at > reference.size {
             return Err(corrupt("it points behind the end of the object"));
         }
         Ok(Self { index, offsets, columns, statistics })

@@ -37,7 +37,7 @@ struct Written {
 
 async fn written(runtime: &CurrentThread) -> Written {
     let objects = Arc::new(InMemory::new());
-    let store = Store::new(objects.clone(), runtime.runtime());
+    let store = Store::new(objects.clone(), Path::default(), runtime.runtime());
     let mut writer = FragmentWriter::try_new(&store, "data/1".into(), fields(), WriteOptions::default()).unwrap();
     for begin in (0..ROWS).step_by(STRIPE_ROWS) {
         let len = STRIPE_ROWS.min(ROWS - begin);

@@ -35,8 +35,10 @@ pub(super) fn morsels(
     let mut pieces = Vec::new();
     for cluster in clusters(&sources.list) {
         for range in ranges.as_slice() {
-            let members: Vec<usize> =
+            let mut members: Vec<usize> =
                 cluster.iter().copied().filter(|source| sources.list[*source].meets(range)).collect();
+            // Merging relies on ascending ranks, which is the order of the list.
+            members.sort_unstable();
             // Deletions alone make no rows.
             if members.iter().any(|source| !sources.list[*source].tombstone) {
                 pieces.push((members, range.clone()));

@@ -12,9 +12,6 @@ use crate::log::{CheckpointRef, Hint, LogEntry};
 use crate::store::PutOutcome;
 use crate::tree::{self, EntryValue, PageSink};
 
-/// A checkpoint is due after this many commits.
-const LAYERS_MAX: usize = 64;
-
 /// A checkpoint is due after this many changed entries: a large commit is not replayed by every reader.
 const CHANGES_MAX: usize = 2048;
 
@@ -24,7 +21,7 @@ impl Table {
     /// Failing is harmless: the next committer finds the checkpoint still due.
     pub(super) async fn after_commit(&self) -> Result<()> {
         let state = self.state();
-        let due = state.layers.len() >= LAYERS_MAX || state.changed() >= CHANGES_MAX;
+        let due = state.layers.len() >= self.options().checkpoint_commits.max(1) || state.changed() >= CHANGES_MAX;
         let root_page = if due { self.checkpoint(&state).await? } else { None };
         self.write_hint(root_page).await;
         Ok(())

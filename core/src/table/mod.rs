@@ -36,13 +36,15 @@ pub struct TableOptions {
     pub partition_max_bytes: usize,
     /// Writes up to this many bytes are carried by the commit itself instead of by files of their own.
     pub inline_max_bytes: usize,
+    /// Commits after which a checkpoint is written, so that readers replay no more of the log than that.
+    pub checkpoint_commits: usize,
     /// Batches a scan prepares ahead of its reader; 0 chooses by the parallelism of the runtime.
     pub batch_readahead: usize,
 }
 
 impl Default for TableOptions {
     fn default() -> Self {
-        Self { partition_max_bytes: 128 << 20, inline_max_bytes: 16 << 10, batch_readahead: 0 }
+        Self { partition_max_bytes: 128 << 20, inline_max_bytes: 16 << 10, checkpoint_commits: 64, batch_readahead: 0 }
     }
 }
 
