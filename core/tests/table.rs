@@ -1,5 +1,12 @@
 //! The main job, end to end, on a store in memory and the current thread.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;

@@ -125,7 +125,7 @@ impl Blocks {
         let mut columns = Vec::with_capacity(index.columns.len() + 1);
         let mut blocks = 0_usize;
         for column in &index.columns {
-            if column.block_rows == 0 || index.stripe_rows % column.block_rows != 0 {
+            if column.block_rows == 0 || !index.stripe_rows.is_multiple_of(column.block_rows) {
                 return Err(corrupt("a block size does not divide the stripe"));
             }
             columns.push(blocks);

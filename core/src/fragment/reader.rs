@@ -86,7 +86,6 @@ impl Fragment {
         let range = reference.index_offset..reference.index_offset + u64::from(reference.index_length);
         let bytes = store.get_range(&reference.path, range).await?;
         let blocks = Blocks::decode(&bytes, &reference).map_err(|error| error.with_path(&reference.path))?;
-        #[expect(clippy::disallowed_methods, reason = "the ids come from a file")]
         let ids: Vec<ArrayId> = blocks.index.encodings.iter().map(|id| ArrayId::new(id)).collect();
         Ok(Self {
             store: store.clone(),

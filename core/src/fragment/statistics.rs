@@ -237,7 +237,7 @@ fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> (ArrayRef, ArrayRef) {
 }
 
 fn encode_bound(array: &ArrayRef, data_type: &DataType) -> Result<Bound> {
-    let validity = array.nulls().map(|nulls| packed(nulls)).unwrap_or_default();
+    let validity = array.nulls().map(packed).unwrap_or_default();
     match data_type {
         DataType::Utf8View => {
             let values = array.as_string_view();

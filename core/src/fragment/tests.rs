@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringViewArray};
 use arrow_schema::{DataType, Field, FieldRef};
 use object_store::memory::InMemory;
-use object_store::{ObjectStore, ObjectStoreExt, path::Path};
+use object_store::{ObjectStoreExt, path::Path};
 
 use super::*;
 use crate::error::Code;
@@ -105,7 +105,8 @@ fn any_flipped_bit_is_an_error_never_a_wrong_row() {
         let intact = written.objects.get(&path).await.unwrap().bytes().await.unwrap();
         let index_end = written.reference.index_offset + u64::from(written.reference.index_length);
         let expected = columns();
-        for at in (4..index_end as usize).step_by(1 + index_end as usize / 150) {
+        let index_end = usize::try_from(index_end).unwrap();
+        for at in (4..index_end).step_by(1 + index_end / 150) {
             let mut broken = intact.to_vec();
             broken[at] ^= 1 << (at % 8);
             written.objects.put(&path, broken.into()).await.unwrap();

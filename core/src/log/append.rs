@@ -47,7 +47,12 @@ impl Log {
         let bytes = entry.encode()?;
         let mut last_error = None;
         for attempt in 0..ATTEMPTS_MAX {
-            match self.store.put_if_absent(&name, bytes.clone()).await? {
+            let put = match self.store.put_if_absent(&name, bytes.clone()).await {
+                // A refusal says nothing about an earlier put that got no answer.
+                Err(error) if attempt > 0 => PutOutcome::Unsettled(error),
+                put => put?,
+            };
+            match put {
                 PutOutcome::Created => return Ok(Append::Committed),
                 PutOutcome::Exists => {}
                 PutOutcome::Unsettled(error) => {

@@ -14,6 +14,9 @@ use crate::format::{Kind, decode, encode};
 const NAME: &str = "log/latest";
 const HINT_BYTES_MAX: u64 = 1 << 20;
 
+/// A larger root page is read from the checkpoint instead.
+const ROOT_BYTES_MAX: usize = 128 << 10;
+
 /// Entries a hint carries at most.
 pub const TAIL_ENTRIES_MAX: usize = 128;
 
@@ -60,7 +63,7 @@ impl Hint {
             .collect();
         let message = HintMessage {
             checkpoint: self.checkpoint.clone(),
-            root_page: self.root_page.clone(),
+            root_page: if self.root_page.len() <= ROOT_BYTES_MAX { self.root_page.clone() } else { Bytes::new() },
             tail,
             sealed: self.sealed,
         };
@@ -97,7 +100,7 @@ impl Log {
                 Err(error) if error.code() == Code::NewerFormat => Err(error),
                 Err(_) => Ok(None),
             },
-            Err(error) if error.code() == Code::ObjectNotFound => Ok(None),
+            Err(error) if matches!(error.code(), Code::ObjectNotFound | Code::LimitExceeded) => Ok(None),
             Err(error) => Err(error),
         }
     }

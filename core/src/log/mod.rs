@@ -10,9 +10,6 @@ mod head;
 mod hint;
 mod record;
 
-#[cfg(test)]
-mod tests;
-
 pub use append::{Append, PlantedFaults};
 pub use clock::next_timestamp;
 pub use hint::{Hint, TAIL_BYTES_MAX, TAIL_ENTRIES_MAX};

@@ -20,7 +20,6 @@ const SUGGESTIONS_MAX: usize = 10_000;
 /// A value column of a scan.
 #[derive(Debug, Clone)]
 pub(super) struct ValueColumn {
-    pub(super) path: ColumnPath,
     pub(super) id: u64,
     pub(super) group: u32,
     pub(super) ordinal: u32,
@@ -176,14 +175,7 @@ impl Found<'_> {
             .ok_or_else(|| Error::new(Code::UnknownColumn, format!("there is no column {path}")))?;
         let field = Arc::new(field_from_bytes(&record.field)?);
         let stored = Field::new(path.leaf(), storage_type(field.data_type())?, true);
-        Ok(ValueColumn {
-            path: path.clone(),
-            id: record.id,
-            group: record.group,
-            ordinal: record.ordinal,
-            field,
-            stored,
-        })
+        Ok(ValueColumn { id: record.id, group: record.group, ordinal: record.ordinal, field, stored })
     }
 }
 

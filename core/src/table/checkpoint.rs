@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::state::State;
 use super::{Table, keyspace};
@@ -28,7 +29,9 @@ impl Table {
     }
 
     async fn checkpoint(&self, state: &State) -> Result<Option<Bytes>> {
-        let name = format!("checkpoint/{:020}", state.version);
+        // The base is part of the name: on the same base every writer makes the same bytes, on another one others.
+        let base = state.checkpoint.as_ref().map_or(0, |base| xxh3_64(&base.encode_to_vec()));
+        let name = format!("checkpoint/{:020}-{base:016x}", state.version);
         let mut changes = state.flattened();
         if let Some(previous) = &state.checkpoint {
             // The chain by which the past is found, in the tree itself.
@@ -39,8 +42,11 @@ impl Table {
         let mut sink = PageSink::new(&name);
         let pages = self.pages(self.store());
         let tree = tree::apply(&state.tree(), &pages, changes, &mut sink).await?;
-        let (bytes, root_page) = sink.finish();
-        // Another writer's checkpoint of the same version on the same base is the same bytes.
+        let bytes = sink.finish();
+        let root_page = match &tree.root {
+            Some(root) if root.object == name => page_bytes(&bytes, root),
+            _ => Bytes::new(),
+        };
         if let PutOutcome::Unsettled(error) = self.store().put_if_absent(&name, bytes).await? {
             return Err(error);
         }
@@ -68,5 +74,14 @@ impl Table {
         };
         let hint = Hint { checkpoint: state.checkpoint.clone(), root_page, tail, sealed: false };
         self.log().write_hint(&hint, force).await;
+    }
+}
+
+/// The framed bytes of a page within its object.
+fn page_bytes(object: &Bytes, page: &tree::PageRef) -> Bytes {
+    let begin = usize::try_from(page.offset).unwrap_or(usize::MAX);
+    match begin.checked_add(page.length as usize) {
+        Some(end) if end <= object.len() => object.slice(begin..end),
+        _ => Bytes::new(),
     }
 }

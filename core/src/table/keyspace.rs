@@ -40,11 +40,6 @@ pub(crate) fn columns_below(group: &ColumnPath) -> Range<Bytes> {
     section_bounds(COLUMN, crate::types::subtree_bounds(group))
 }
 
-/// The columns of one group.
-pub(crate) fn columns_of(group: &ColumnPath) -> Range<Bytes> {
-    section_bounds(COLUMN, crate::types::group_bounds(group))
-}
-
 pub(crate) fn group(path: &ColumnPath) -> Bytes {
     with_section(GROUP, &crate::types::tuple_path(path))
 }

@@ -86,7 +86,7 @@ impl Table {
     /// Replays what was committed since the known version.
     pub(super) async fn catch_up(&self) -> Result<Arc<State>> {
         let known = self.state();
-        let records = self.log().tail(known.version, true).await?;
+        let records = self.log().tail(known.version, false).await?;
         if !records.is_empty() {
             self.adopt(Arc::new(replay(State::clone(&known), records)?));
         }
@@ -181,11 +181,11 @@ async fn search_start(log: &Log) -> Result<State> {
 /// The state after more records. A record that names a newer checkpoint lets the layers below it go.
 pub(super) fn replay(mut state: State, records: Vec<LogRecord>) -> Result<State> {
     for record in records {
-        if let LogRecord::Stub(stub) = &record {
-            if let Some(checkpoint) = stub.checkpoint.clone().filter(|found| found.version >= stub.version) {
-                state = State::at_checkpoint(checkpoint);
-                continue;
-            }
+        if let LogRecord::Stub(stub) = &record
+            && let Some(checkpoint) = stub.checkpoint.clone().filter(|found| found.version >= stub.version)
+        {
+            state = State::at_checkpoint(checkpoint);
+            continue;
         }
         if record.version() <= state.version {
             continue;

@@ -22,122 +22,122 @@ pub struct Rank {
 
 /// What is fixed when a table is created, and the counters of its permanent ids.
 #[derive(Clone, PartialEq, Message)]
-pub struct TableMeta {
+pub(crate) struct TableMeta {
     /// The key columns, in order, each as an encoded Arrow field.
     #[prost(bytes = "bytes", repeated, tag = "1")]
-    pub key_fields: Vec<Bytes>,
+    pub(crate) key_fields: Vec<Bytes>,
     /// The next column id.
     #[prost(uint64, tag = "2")]
-    pub next_column: u64,
+    pub(crate) next_column: u64,
     /// The next group id.
     #[prost(uint32, tag = "3")]
-    pub next_group: u32,
+    pub(crate) next_group: u32,
     /// The table's permanent id.
     #[prost(string, tag = "4")]
-    pub table: String,
+    pub(crate) table: String,
     /// Transactions that began before this version can no longer commit; snapshots before it are expired.
     #[prost(uint64, tag = "5")]
-    pub horizon: u64,
+    pub(crate) horizon: u64,
 }
 
 /// A value column. The key of its record is its path.
 #[derive(Clone, PartialEq, Message)]
-pub struct ColumnRecord {
+pub(crate) struct ColumnRecord {
     /// Permanent id.
     #[prost(uint64, tag = "1")]
-    pub id: u64,
+    pub(crate) id: u64,
     /// The group it belongs to.
     #[prost(uint32, tag = "2")]
-    pub group: u32,
+    pub(crate) group: u32,
     /// Position in its group, in order of creation; fixes the chunk whose fragments hold it.
     #[prost(uint32, tag = "3")]
-    pub ordinal: u32,
+    pub(crate) ordinal: u32,
     /// The encoded Arrow field, with the type as written, metadata and extension name.
     #[prost(bytes = "bytes", tag = "4")]
-    pub field: Bytes,
+    pub(crate) field: Bytes,
 }
 
 /// A column group. The key of its record is its path.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
-pub struct GroupRecord {
+pub(crate) struct GroupRecord {
     /// Permanent id.
     #[prost(uint32, tag = "1")]
-    pub id: u32,
+    pub(crate) id: u32,
     /// The ordinal of the next column.
     #[prost(uint32, tag = "2")]
-    pub next_ordinal: u32,
+    pub(crate) next_ordinal: u32,
 }
 
 /// A sorted run of keys as one group sees it: rows that exist in the group, or, in the section of tombstones, rows
 /// that a deletion hides.
 #[derive(Clone, PartialEq, Message)]
-pub struct RunRecord {
+pub(crate) struct RunRecord {
     /// The key-space file.
     #[prost(message, optional, tag = "1")]
-    pub keys: Option<FragmentRef>,
+    pub(crate) keys: Option<FragmentRef>,
     /// Rank of its cells.
     #[prost(message, optional, tag = "2")]
-    pub rank: Option<Rank>,
+    pub(crate) rank: Option<Rank>,
     /// Encoded first key.
     #[prost(bytes = "bytes", tag = "3")]
-    pub first: Bytes,
+    pub(crate) first: Bytes,
     /// Encoded last key.
     #[prost(bytes = "bytes", tag = "4")]
-    pub last: Bytes,
+    pub(crate) last: Bytes,
     /// Level of the run: 0 as committed.
     #[prost(uint32, tag = "5")]
-    pub level: u32,
+    pub(crate) level: u32,
     /// The lowest rank merged into this run by folding; absent when it is one operation's.
     #[prost(message, optional, tag = "6")]
-    pub folded_from: Option<Rank>,
+    pub(crate) folded_from: Option<Rank>,
 }
 
 /// Where a column lies in a fragment.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
-pub struct ColumnBinding {
+pub(crate) struct ColumnBinding {
     /// Permanent id of the column.
     #[prost(uint64, tag = "1")]
-    pub column: u64,
+    pub(crate) column: u64,
     /// Position of its values in the file.
     #[prost(uint32, tag = "2")]
-    pub position: u32,
+    pub(crate) position: u32,
     /// Position, plus one, of its presence bits; 0 when every row has a cell.
     #[prost(uint32, tag = "3")]
-    pub presence: u32,
+    pub(crate) presence: u32,
 }
 
 /// The values of some columns of one chunk of a group, for every row of a run.
 #[derive(Clone, PartialEq, Message)]
-pub struct FragmentRecord {
+pub(crate) struct FragmentRecord {
     /// The file.
     #[prost(message, optional, tag = "1")]
-    pub data: Option<FragmentRef>,
+    pub(crate) data: Option<FragmentRef>,
     /// Path of the key space whose rows it is aligned to.
     #[prost(string, tag = "2")]
-    pub key_space: String,
+    pub(crate) key_space: String,
     /// The columns of this chunk that it holds.
     #[prost(message, repeated, tag = "3")]
-    pub columns: Vec<ColumnBinding>,
+    pub(crate) columns: Vec<ColumnBinding>,
 }
 
 /// Rows small enough to live in the map itself until they are folded into files.
 #[derive(Clone, PartialEq, Message)]
-pub struct InlineRecord {
+pub(crate) struct InlineRecord {
     /// Ordinal of the operation in its transaction.
     #[prost(uint32, tag = "1")]
-    pub ordinal: u32,
+    pub(crate) ordinal: u32,
     /// Whether the keys are deleted rather than written.
     #[prost(bool, tag = "2")]
-    pub tombstone: bool,
+    pub(crate) tombstone: bool,
     /// An Arrow IPC stream of one batch: the key columns, then one column per entry of `columns`.
     #[prost(bytes = "bytes", tag = "3")]
-    pub rows: Bytes,
+    pub(crate) rows: Bytes,
     /// Permanent ids of the value columns in `rows`.
     #[prost(uint64, repeated, tag = "4")]
-    pub columns: Vec<u64>,
+    pub(crate) columns: Vec<u64>,
     /// The groups in which the rows exist.
     #[prost(uint32, repeated, tag = "5")]
-    pub groups: Vec<u32>,
+    pub(crate) groups: Vec<u32>,
 }
 
 /// What a commit did, for people: listed by the history of a table, never needed to read data.
@@ -159,27 +159,27 @@ pub struct Summary {
 
 /// One changed entry of the map.
 #[derive(Clone, PartialEq, Eq, Message)]
-pub struct Change {
+pub(crate) struct Change {
     /// The entry's key.
     #[prost(bytes = "bytes", tag = "1")]
-    pub key: Bytes,
+    pub(crate) key: Bytes,
     /// Its new value; absent when the entry is removed.
     #[prost(bytes = "bytes", optional, tag = "2")]
-    pub value: Option<Bytes>,
+    pub(crate) value: Option<Bytes>,
     /// End of the interval the entry covers.
     #[prost(bytes = "bytes", optional, tag = "3")]
-    pub end: Option<Bytes>,
+    pub(crate) end: Option<Bytes>,
 }
 
 /// The body of a log entry.
 #[derive(Clone, PartialEq, Message)]
-pub struct Commit {
+pub(crate) struct Commit {
     /// Changes in ascending order of key, each key once.
     #[prost(message, repeated, tag = "1")]
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// What the commit did.
     #[prost(message, optional, tag = "2")]
-    pub summary: Option<Summary>,
+    pub(crate) summary: Option<Summary>,
 }
 
 /// Decodes a record of the map.

@@ -9,7 +9,7 @@ use super::records::{ColumnRecord, decode};
 use super::state::State;
 use super::{Pages, Summary, Table, columns_below, keyspace, path_of};
 use crate::error::{Code, Error, Result};
-use crate::log::CheckpointRef;
+use crate::log::{CheckpointRef, LogRecord};
 use crate::tree::Query;
 use crate::types::{ColumnPath, assemble_schema, field_from_bytes};
 
@@ -170,15 +170,24 @@ impl Table {
         let newest = self.catch_up().await?.version;
         let oldest = newest.saturating_sub(limit as u64) + 1;
         let records = self.log().read_range(oldest.max(1)..=newest).await?;
-        records
-            .into_iter()
-            .rev()
-            .map(|record| {
-                let entry = record.into_entry()?;
-                let commit: super::records::Commit = decode(entry.body, "commit")?;
-                let summary = commit.summary.unwrap_or_default();
-                Ok(HistoryEntry { version: entry.version, timestamp: entry.timestamp, txn: entry.txn, summary })
-            })
-            .collect()
+        records.into_iter().rev().map(history_entry).collect()
     }
+
+    /// The commit that made a version.
+    ///
+    /// # Errors
+    /// `AsofInFuture` when there is no such version yet, `SnapshotExpired` when it has been collected.
+    pub async fn commit_at(&self, version: u64) -> Result<HistoryEntry> {
+        let record = self.log().read(version).await?.ok_or_else(|| {
+            Error::new(Code::AsofInFuture, format!("version {version} does not exist")).with_version(version)
+        })?;
+        history_entry(record)
+    }
+}
+
+fn history_entry(record: LogRecord) -> Result<HistoryEntry> {
+    let entry = record.into_entry()?;
+    let commit: super::records::Commit = decode(entry.body, "commit")?;
+    let summary = commit.summary.unwrap_or_default();
+    Ok(HistoryEntry { version: entry.version, timestamp: entry.timestamp, txn: entry.txn, summary })
 }

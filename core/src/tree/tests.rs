@@ -20,7 +20,7 @@ impl PageSource for Objects {
     fn page<'a>(&'a self, page: &'a PageRef) -> BoxFuture<'a, Result<Arc<Page>>> {
         *self.read.lock().unwrap() += 1;
         let object = self.objects.lock().unwrap()[&page.object].clone();
-        let begin = page.offset as usize;
+        let begin = usize::try_from(page.offset).unwrap();
         Box::pin(async move { Ok(Arc::new(Page::decode(&object.slice(begin..begin + page.length as usize))?)) })
     }
 }
@@ -31,7 +31,7 @@ fn update(objects: &Objects, tree: &Tree, changes: BTreeMap<Bytes, Option<EntryV
     let name = format!("checkpoint/{}", objects.objects.lock().unwrap().len());
     let mut sink = PageSink::new(name.clone());
     let updated = block_on(apply(tree, objects, changes, &mut sink)).unwrap();
-    let (bytes, _) = sink.finish();
+    let bytes = sink.finish();
     let len = bytes.len();
     objects.objects.lock().unwrap().insert(name, bytes);
     (updated, len)
@@ -43,7 +43,8 @@ fn key(number: u32) -> Bytes {
 
 fn value(number: u32, length: usize) -> Bytes {
     // Incompressible enough that pages split by size.
-    (0..length).map(|at| (number.wrapping_mul(2_654_435_761).rotate_left(at as u32) ^ at as u32) as u8).collect()
+    let mixed = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (0_u64..).take(length).map(|at| (mixed.wrapping_mul(at + 1) ^ at).to_le_bytes()[5]).collect()
 }
 
 fn check(objects: &Objects, tree: &Tree, model: &Model, probes: &[(u32, u32)]) {

@@ -22,13 +22,12 @@ const PAGE_BYTES_MIN: usize = PAGE_BYTES / 4;
 pub struct PageSink {
     object: String,
     bytes: BytesMut,
-    root: Option<Bytes>,
 }
 
 impl PageSink {
     /// Pages will be stored in the object of this name.
     pub fn new(object: impl Into<String>) -> Self {
-        Self { object: object.into(), bytes: BytesMut::new(), root: None }
+        Self { object: object.into(), bytes: BytesMut::new() }
     }
 
     fn write(&mut self, page: &Page) -> Result<PageRef> {
@@ -37,13 +36,12 @@ impl PageSink {
             .map_err(|_| Error::new(Code::LimitExceeded, "a checkpoint page exceeds 4 GiB"))?;
         let reference = PageRef { object: self.object.clone(), offset: self.bytes.len() as u64, length };
         self.bytes.extend_from_slice(&encoded);
-        self.root = Some(encoded);
         Ok(reference)
     }
 
-    /// The object's bytes, and the framed root page, which is its last.
-    pub fn finish(self) -> (Bytes, Bytes) {
-        (self.bytes.freeze(), self.root.unwrap_or_default())
+    /// The object's bytes.
+    pub fn finish(self) -> Bytes {
+        self.bytes.freeze()
     }
 }
 
@@ -193,7 +191,8 @@ fn split<T>(items: Vec<T>, weight: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
     let mut filled = 0;
     for item in items {
         let bytes = weight(&item);
-        if !page.is_empty() && filled + bytes / 2 > target {
+        // At least two items, so that inner pages of very long keys still make the tree narrower upwards.
+        if page.len() >= 2 && filled + bytes / 2 > target {
             split.push(std::mem::take(&mut page));
             filled = 0;
         }

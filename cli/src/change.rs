@@ -1,0 +1,30 @@
+//! `spiral delete`.
+
+use futures::stream;
+use serde_json::json;
+use spiral_bindings::Client;
+use spiral_bindings::core::Result;
+use spiral_bindings::core::expr::parse;
+
+use crate::arguments::Delete;
+use crate::input::key_batch;
+use crate::output;
+
+pub(crate) async fn delete(client: &Client, delete: Delete, json: bool) -> Result<()> {
+    let table = client.open_table(&delete.table).await?;
+    let mut transaction = table.transaction();
+    match &delete.filter {
+        Some(filter) => transaction.delete_where(parse(filter)?),
+        None => {
+            let keys = key_batch(table.key_schema(), &delete.key)?;
+            transaction.delete(stream::iter([Ok(keys)])).await?;
+        }
+    }
+    let commit = transaction.commit().await?;
+    let deleted = table.history(1).await?.first().map_or(0, |entry| entry.summary.rows_deleted);
+    output::result(
+        &format!("{deleted} rows of {} deleted in version {}", delete.table, commit.version),
+        &json!({ "table": delete.table, "rows": deleted, "version": commit.version }),
+        json,
+    )
+}

@@ -1,0 +1,168 @@
+//! `spiral scan`, `get` and `export`.
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+
+use futures::StreamExt;
+use serde_json::json;
+use spiral_bindings::Client;
+use spiral_bindings::core::expr::parse;
+use spiral_bindings::core::scan::Scan;
+use spiral_bindings::core::table::{Asof, Snapshot};
+use spiral_bindings::core::types::ColumnPath;
+use spiral_bindings::core::{Code, Error, Result};
+
+use crate::arguments::{self, Form};
+use crate::input::key_batch;
+use crate::output;
+
+/// The version of a table that a command reads.
+pub(crate) async fn snapshot(client: &Client, table: &str, asof: Option<&str>) -> Result<Snapshot> {
+    let opened = client.open_table(table).await?;
+    match asof {
+        None => Ok(opened.snapshot()),
+        Some(text) => opened.snapshot_asof(parse_asof(text)?).await.map_err(|error| error.with_table(table)),
+    }
+}
+
+fn parse_asof(text: &str) -> Result<Asof> {
+    if let Ok(version) = text.parse() {
+        return Ok(Asof::Version(version));
+    }
+    match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(time) => Ok(Asof::Timestamp(time.timestamp_micros())),
+        Err(_) => Err(Error::new(
+            Code::InvalidArgument,
+            format!("{text:?} is neither a version nor a time like 2026-01-31T12:00:00Z"),
+        )),
+    }
+}
+
+fn narrowed(snapshot: &Snapshot, select: &[String], filter: Option<&str>) -> Result<Scan> {
+    let mut scan = snapshot.scan();
+    if !select.is_empty() {
+        scan = scan.select(select.iter().map(|path| ColumnPath::parse(path)).collect::<Result<Vec<_>>>()?);
+    }
+    if let Some(filter) = filter {
+        scan = scan.with_filter(parse(filter)?);
+    }
+    Ok(scan)
+}
+
+pub(crate) async fn scan(client: &Client, scan: arguments::Scan, json: bool) -> Result<()> {
+    let snapshot = snapshot(client, &scan.table, scan.asof.as_deref()).await?;
+    let form = if json { Form::Jsonl } else { scan.output };
+    let shown = form == Form::Table && scan.limit.is_none();
+    let mut narrow = narrowed(&snapshot, &scan.select, scan.filter.as_deref())?;
+    match scan.limit {
+        Some(limit) => narrow = narrow.with_limit(limit),
+        // One more than is shown tells whether there are more.
+        None if shown => narrow = narrow.with_limit(output::TERMINAL_ROWS),
+        None => {}
+    }
+    let plan = narrow.plan().await?;
+    if scan.explain {
+        return output::result(plan.explain().trim_end(), &json!({ "plan": plan.explain() }), json);
+    }
+    let rows = output::rows(plan.stream(), form).await?;
+    if shown && rows == output::TERMINAL_ROWS && std::io::stdout().is_terminal() {
+        eprintln!("first {rows} rows; --limit shows more, --output csv or jsonl all");
+    }
+    if scan.metrics {
+        output::metrics(&plan.metrics(), json);
+    }
+    Ok(())
+}
+
+pub(crate) async fn get(client: &Client, get: arguments::Get, json: bool) -> Result<()> {
+    let snapshot = snapshot(client, &get.table, get.asof.as_deref()).await?;
+    let plan = narrowed(&snapshot, &get.select, None)?.plan().await?;
+    let taken = plan.take(&key_batch(plan.key_schema(), &get.key)?).await?;
+    let found = taken.rows.num_rows() > 0;
+    let form = if json { Form::Jsonl } else { Form::Table };
+    output::rows(futures::stream::iter([Ok(taken.rows)]).boxed(), form).await?;
+    if get.metrics {
+        output::metrics(&plan.metrics(), json);
+    }
+    if !found {
+        return Err(Error::new(Code::NameNotFound, format!("no row has the key {}", get.key.join(", "))));
+    }
+    Ok(())
+}
+
+pub(crate) async fn export(client: &Client, export: arguments::Export, json: bool) -> Result<()> {
+    let snapshot = snapshot(client, &export.table, export.asof.as_deref()).await?;
+    let plan = narrowed(&snapshot, &export.select, export.filter.as_deref())?.plan().await?;
+    let bar = output::progress("exporting");
+    let mut sink = Sink::create(&export.file, &plan.schema())?;
+    let mut batches = plan.stream();
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        bar.inc(batch.num_rows() as u64);
+        sink.write(&batch)?;
+    }
+    sink.finish()?;
+    bar.finish_and_clear();
+    let rows = bar.position();
+    output::result(
+        &format!("{rows} rows of {} into {}", export.table, export.file.display()),
+        &json!({ "table": export.table, "rows": rows, "file": export.file.display().to_string() }),
+        json,
+    )
+}
+
+/// A file that rows are written to.
+enum Sink {
+    Parquet(Box<parquet::arrow::ArrowWriter<File>>),
+    Arrow(arrow_ipc::writer::FileWriter<std::io::BufWriter<File>>),
+    Csv(arrow_csv::Writer<File>),
+    Jsonl(arrow_json::LineDelimitedWriter<std::io::BufWriter<File>>),
+}
+
+impl Sink {
+    fn create(path: &std::path::Path, schema: &arrow_schema::SchemaRef) -> Result<Self> {
+        let file = || File::create(path).map_err(output::failed_to_write);
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("parquet") => {
+                let properties = parquet::file::properties::WriterProperties::builder()
+                    .set_compression(parquet::basic::Compression::ZSTD(parquet::basic::ZstdLevel::default()))
+                    .build();
+                let writer = parquet::arrow::ArrowWriter::try_new(file()?, schema.clone(), Some(properties));
+                Ok(Self::Parquet(Box::new(writer.map_err(unwritable)?)))
+            }
+            Some("arrow" | "ipc" | "feather") => {
+                Ok(Self::Arrow(arrow_ipc::writer::FileWriter::try_new_buffered(file()?, schema)?))
+            }
+            Some("csv") => Ok(Self::Csv(arrow_csv::Writer::new(file()?))),
+            Some("jsonl" | "ndjson") => {
+                Ok(Self::Jsonl(arrow_json::LineDelimitedWriter::new(std::io::BufWriter::new(file()?))))
+            }
+            _ => Err(Error::new(Code::InvalidArgument, "name the file .parquet, .arrow, .csv or .jsonl")),
+        }
+    }
+
+    fn write(&mut self, batch: &arrow_array::RecordBatch) -> Result<()> {
+        match self {
+            Self::Parquet(writer) => writer.write(batch).map_err(unwritable),
+            Self::Arrow(writer) => Ok(writer.write(batch)?),
+            Self::Csv(writer) => Ok(writer.write(batch)?),
+            Self::Jsonl(writer) => Ok(writer.write(batch)?),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Self::Parquet(writer) => writer.close().map(|_| ()).map_err(unwritable),
+            Self::Arrow(mut writer) => Ok(writer.finish()?),
+            Self::Csv(writer) => writer.into_inner().flush().map_err(output::failed_to_write),
+            Self::Jsonl(mut writer) => {
+                writer.finish()?;
+                writer.into_inner().flush().map_err(output::failed_to_write)
+            }
+        }
+    }
+}
+
+fn unwritable(error: parquet::errors::ParquetError) -> Error {
+    Error::new(Code::UnsupportedType, format!("the rows cannot be written as Parquet: {error}"))
+}
