@@ -64,7 +64,9 @@ impl Client {
         if !valid(dataset) || !valid(table) {
             return Err(Error::new(
                 Code::InvalidName,
-                format!("{name:?} is not a table name: use letters, digits, - and _, with an optional dataset before a dot"),
+                format!(
+                    "{name:?} is not a table name: use letters, digits, - and _, with an optional dataset before a dot"
+                ),
             ));
         }
         let policy = StorePolicy { coalesce: self.medium.coalesce(), ..StorePolicy::default() };

@@ -65,7 +65,10 @@ fn read_file(path: &std::path::Path) -> Result<File> {
     };
     // The parser's message names the setting and the line, and quotes no value of another one.
     toml::from_str(&text).map_err(|error| {
-        Error::new(Code::InvalidArgument, format!("{} is not a valid configuration: {}", path.display(), error.message()))
+        Error::new(
+            Code::InvalidArgument,
+            format!("{} is not a valid configuration: {}", path.display(), error.message()),
+        )
     })
 }
 

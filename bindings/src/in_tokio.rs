@@ -20,7 +20,12 @@ use tokio::runtime::{Handle, Runtime};
 fn shared() -> Option<&'static Handle> {
     static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("spiral-http").enable_all().build().ok()
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("spiral-http")
+            .enable_all()
+            .build()
+            .ok()
     });
     runtime.as_ref().map(Runtime::handle)
 }

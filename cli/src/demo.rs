@@ -41,7 +41,8 @@ async fn demo(client: &Client, root: &Path) -> Result<()> {
     let snapshot = table.snapshot();
 
     say(&format!("$ spiral scan flights --where \"{LATE}\" --select origin,departure,delay_minutes --limit 3"))?;
-    let columns = ["origin", "departure", "delay_minutes"].map(ColumnPath::parse).into_iter().collect::<Result<Vec<_>>>()?;
+    let columns =
+        ["origin", "departure", "delay_minutes"].map(ColumnPath::parse).into_iter().collect::<Result<Vec<_>>>()?;
     let started = Instant::now();
     let plan = snapshot.scan().select(columns).with_filter(parse(LATE)?).plan().await?;
     let found: Vec<_> = plan.stream().try_collect().await?;
@@ -76,7 +77,8 @@ async fn demo(client: &Client, root: &Path) -> Result<()> {
 }
 
 async fn import(client: &Client, root: &Path) -> Result<Table> {
-    let failed = |error: &dyn std::fmt::Display| Error::new(Code::Internal, format!("the demo data is damaged: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| Error::new(Code::Internal, format!("the demo data is damaged: {error}"));
     let input = parquet(bytes::Bytes::from_static(FLIGHTS), &failed)?;
     let keys = key_schema(&input.schema, &KEY.map(str::to_owned))?;
     say(&format!("$ spiral import flights flights.parquet --key {}", KEY.join(",")))?;
@@ -103,8 +105,10 @@ async fn one_key(root: &Path, found: &[arrow_array::RecordBatch]) -> Result<()> 
         text.ok_or_else(|| Error::new(Code::Internal, "the demo found no flight"))
     };
     let (origin, departure) = (cell("origin")?, cell("departure")?);
-    let cold = client(root)?.open_table(TABLE).await?;
-    let destinations = cold
+    let warm_client = client(root)?;
+    let destinations = warm_client
+        .open_table(TABLE)
+        .await?
         .snapshot()
         .scan()
         .select([ColumnPath::parse("destination")?])
@@ -133,7 +137,8 @@ async fn one_key(root: &Path, found: &[arrow_array::RecordBatch]) -> Result<()> 
 }
 
 async fn count(snapshot: &Snapshot, filter: &str) -> Result<u64> {
-    let plan = snapshot.scan().select([ColumnPath::parse("distance_miles")?]).with_filter(parse(filter)?).plan().await?;
+    let plan =
+        snapshot.scan().select([ColumnPath::parse("distance_miles")?]).with_filter(parse(filter)?).plan().await?;
     plan.stream().try_fold(0, |count, batch| async move { Ok(count + batch.num_rows() as u64) }).await
 }
 

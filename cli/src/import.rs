@@ -52,9 +52,8 @@ async fn open_or_create(client: &Client, import: &Import, first: &Input) -> Resu
 /// Batches of a file as a stream that counts rows.
 pub(crate) fn batches(input: Input, bar: ProgressBar) -> impl Stream<Item = Result<RecordBatch>> + Send {
     stream::iter(input.batches.map(move |batch| {
-        let batch = batch.map_err(|error| {
-            Error::new(Code::InvalidArgument, format!("the input cannot be read further: {error}"))
-        })?;
+        let batch = batch
+            .map_err(|error| Error::new(Code::InvalidArgument, format!("the input cannot be read further: {error}")))?;
         bar.inc(batch.num_rows() as u64);
         Ok(batch)
     }))

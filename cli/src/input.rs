@@ -59,9 +59,8 @@ pub(crate) fn open(path: &Path, format: Option<Format>) -> Result<Input> {
             Ok(Input { schema: Arc::new(schema), batches: Box::new(reader) })
         }
         Format::Jsonl => {
-            let (schema, _) =
-                arrow_json::reader::infer_json_schema(BufReader::new(file()?), Some(SAMPLE_ROWS))
-                    .map_err(|error| failed(&error))?;
+            let (schema, _) = arrow_json::reader::infer_json_schema(BufReader::new(file()?), Some(SAMPLE_ROWS))
+                .map_err(|error| failed(&error))?;
             let schema = Arc::new(schema);
             let reader = arrow_json::ReaderBuilder::new(Arc::clone(&schema))
                 .with_batch_size(BATCH_ROWS)

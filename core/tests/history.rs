@@ -99,9 +99,7 @@ impl Model {
         }
         self.rows
             .iter()
-            .filter(|(_, row)| {
-                row.groups.iter().any(|group| groups.contains(group.as_str()))
-            })
+            .filter(|(_, row)| row.groups.iter().any(|group| groups.contains(group.as_str())))
             .filter(|(key, row)| filter.is_none_or(|filter| filter.decide(**key, row) == Some(true)))
             .map(|(key, row)| {
                 (*key, projection.iter().map(|column| row.cells.get(column).copied().flatten()).collect())

@@ -43,8 +43,8 @@ impl Log {
     }
 
     /// The same log with faults planted, to prove that the simulation finds them.
-    #[cfg(any(test, feature = "simulation"))]
-    pub fn with_faults(self, faults: PlantedFaults) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_faults(self, faults: PlantedFaults) -> Self {
         Self { faults, ..self }
     }
 

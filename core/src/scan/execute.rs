@@ -354,13 +354,20 @@ impl Assembly<'_> {
             }
         }
         let values = self.fetch_wanted(stage, &mut wanted).await?;
-        for (value, signature) in pick_of {
-            let stored = &self.context.bound.values[value].stored;
-            let inputs: Vec<Option<&ArrayRef>> = values.iter().map(|values| values.values.get(&value)).collect();
-            let chosen = remap(&picks[&signature], &wanted);
-            gathered.values.insert(value, interleave(&inputs, &chosen, &physical_type(stored.data_type()))?);
-        }
-        Ok(gathered)
+        let work = self.context.work(move |context| {
+            let start = context.runtime.monotonic();
+            let picks: HashMap<Vec<u8>, Vec<Pick>> =
+                picks.into_iter().map(|(signature, picks)| (signature, remap(&picks, &wanted))).collect();
+            for (value, signature) in pick_of {
+                let stored = &context.bound.values[value].stored;
+                let inputs: Vec<Option<&ArrayRef>> = values.iter().map(|values| values.values.get(&value)).collect();
+                let array = interleave(&inputs, &picks[&signature], &physical_type(stored.data_type()))?;
+                gathered.values.insert(value, array);
+            }
+            context.took(&context.counters.merge_nanos, start);
+            Ok(gathered)
+        });
+        work.await
     }
 
     /// Presence bits of the columns of a stage, for each input.
@@ -388,8 +395,17 @@ impl Assembly<'_> {
     /// Reads the wanted rows of each input. Afterwards `wanted` holds, per input, the rows that were read, ascending.
     async fn fetch_wanted(&self, stage: &Stage, wanted: &mut [Vec<u32>]) -> Result<Vec<Values>> {
         for rows in wanted.iter_mut() {
-            rows.sort_unstable();
+            if !rows.is_sorted() {
+                rows.sort_unstable();
+            }
             rows.dedup();
+            // Where most rows of a stretch are wanted, reading all of it is cheaper than leaving some out.
+            if let (Some(&first), Some(&last)) = (rows.first(), rows.last())
+                && self.located.is_none()
+                && (last - first) as usize <= rows.len() * 2
+            {
+                *rows = (first..=last).collect();
+            }
         }
         let stage = Stage { keys: Vec::new(), values: stage.values.clone() };
         let fetched = try_join_all(wanted.iter().enumerate().map(|(input, rows)| {

@@ -7,6 +7,8 @@ mod keyspace;
 mod open;
 mod pages;
 pub(crate) mod records;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod state;
 

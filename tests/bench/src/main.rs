@@ -85,13 +85,20 @@ impl Bench {
             plan.stream().try_for_each(|_| async { Ok(()) }).await.unwrap();
             plan.metrics()
         });
-        println!("  {what}: {:?} {} requests {} bytes", metrics.times, metrics.store.requests(), metrics.store.bytes_read);
+        println!(
+            "  {what}: {:?} {} requests {} bytes",
+            metrics.times,
+            metrics.store.requests(),
+            metrics.store.bytes_read
+        );
     }
 }
 
 fn row(what: &str, ours: f64, rows: usize, raw: Option<f64>) {
     match raw {
-        Some(raw) => println!("{what:<34} {ours:>9.1} ms {rows:>9} rows   raw Vortex {raw:>9.1} ms   {:>5.2}x", ours / raw),
+        Some(raw) => {
+            println!("{what:<34} {ours:>9.1} ms {rows:>9} rows   raw Vortex {raw:>9.1} ms   {:>5.2}x", ours / raw)
+        }
         None => println!("{what:<34} {ours:>9.1} ms {rows:>9} rows"),
     }
 }

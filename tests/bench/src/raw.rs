@@ -6,10 +6,10 @@ use std::time::Instant;
 use arrow_array::{Array, RecordBatch};
 use futures::{StreamExt, stream};
 use vortex::VortexSessionDefault;
+use vortex::array::expr::{Expression, col, lit, lt, root, select};
 use vortex::array::stream::ArrayStreamAdapter;
 use vortex::array::{ArrayRef, VortexSessionExecute};
 use vortex::arrow::ArrowSessionExt;
-use vortex::array::expr::{Expression, lit, lt, root, select, col};
 use vortex::file::{OpenOptionsSessionExt, VortexFile, WriteOptionsSessionExt};
 use vortex::io::runtime::BlockingRuntime;
 use vortex::io::runtime::current::CurrentThreadRuntime;
@@ -30,8 +30,10 @@ impl Raw {
         runtime.new_pool().set_workers_to_available_parallelism();
         let session = <VortexSession as VortexSessionDefault>::default().with_handle(runtime.handle());
         let dtype = session.arrow().from_arrow_schema(&batches[0].schema()).unwrap();
-        let arrays: Vec<ArrayRef> =
-            batches.iter().map(|batch| session.arrow().from_arrow_record_batch(batch.clone(), &batch.schema()).unwrap()).collect();
+        let arrays: Vec<ArrayRef> = batches
+            .iter()
+            .map(|batch| session.arrow().from_arrow_record_batch(batch.clone(), &batch.schema()).unwrap())
+            .collect();
         let start = Instant::now();
         runtime.block_on(async {
             let stream = ArrayStreamAdapter::new(dtype, stream::iter(arrays.into_iter().map(Ok)));
@@ -53,8 +55,7 @@ impl Raw {
             let session = self.session.clone();
             let batches = scan
                 .map(move |array| {
-                    let arrow =
-                        session.arrow().execute_arrow(array, None, &mut session.create_execution_ctx())?;
+                    let arrow = session.arrow().execute_arrow(array, None, &mut session.create_execution_ctx())?;
                     Ok(arrow.len())
                 })
                 .into_stream()

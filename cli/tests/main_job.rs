@@ -1,0 +1,109 @@
+//! The command from outside: files in, rows out, codes and exit statuses.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the command on a root of its own.
+fn spiral(root: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spiral"))
+        .env_remove("SPIRAL__ROOT")
+        .env("HOME", root)
+        .arg("--root")
+        .arg(root.join("data"))
+        .args(arguments)
+        .current_dir(root)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+const PEOPLE: &str = "id,name,age\n3,eve,41\n1,ada,36\n2,bob,29\n";
+
+#[test]
+fn files_go_in_and_rows_come_out() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("people.csv"), PEOPLE).unwrap();
+    let run = |arguments: &[&str]| spiral(root.path(), arguments);
+    assert!(stdout(&run(&["import", "people", "people.csv", "--key", "id"])).contains("3 rows"));
+    assert_eq!(stdout(&run(&["tables"])).trim(), "default.people");
+    let sorted = "{\"id\":1,\"age\":36,\"name\":\"ada\"}\n{\"id\":2,\"age\":29,\"name\":\"bob\"}\n{\"id\":3,\"age\":41,\"name\":\"eve\"}\n";
+    assert_eq!(stdout(&run(&["scan", "people", "--output", "jsonl"])), sorted);
+    let old = ["scan", "people", "--where", "age > 30", "--select", "id,name", "--output", "csv"];
+    assert_eq!(stdout(&run(&old)), "id,name\n1,ada\n3,eve\n");
+    assert!(stdout(&run(&["get", "people", "2", "--json"])).contains("bob"));
+    assert!(stdout(&run(&["delete", "people", "--where", "name = 'bob'"])).contains("1 rows"));
+    assert_eq!(run(&["get", "people", "2"]).status.code(), Some(1));
+    assert!(stdout(&run(&["get", "people", "2", "--asof", "2"])).contains("bob"));
+    // Every format that is written is read back the same.
+    for file in ["out.parquet", "out.arrow", "out.jsonl", "out.csv"] {
+        stdout(&run(&["export", "people", file, "--asof", "2"]));
+        stdout(&run(&["import", &format!("copies.{}", file.replace('.', "_")), file, "--key", "id"]));
+        let copy = format!("copies.{}", file.replace('.', "_"));
+        assert_eq!(stdout(&run(&["scan", &copy, "--output", "jsonl"])), sorted, "{file}");
+    }
+    let history = stdout(&run(&["txn", "list", "people", "--json"]));
+    assert!(history.contains("\"delete\"") && history.contains("\"rows_written\":3"), "{history}");
+    assert!(stdout(&run(&["schema", "people"])).contains("id"));
+}
+
+#[test]
+fn errors_have_codes_and_statuses() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("people.csv"), PEOPLE).unwrap();
+    std::fs::write(root.path().join("twice.csv"), "id,name\n1,a\n1,b\n").unwrap();
+    let run = |arguments: &[&str]| spiral(root.path(), arguments);
+    let code = |arguments: &[&str]| {
+        let output = run(&[arguments, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        let error: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        error["error"]["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(code(&["scan", "people"]), "table_not_found");
+    assert_eq!(code(&["import", "people", "people.csv"]), "table_not_found");
+    assert_eq!(code(&["import", "people", "people.csv", "--key", "nobody"]), "missing_key_column");
+    stdout(&run(&["import", "people", "people.csv", "--key", "id"]));
+    assert_eq!(code(&["import", "people", "twice.csv"]), "duplicate_key");
+    assert_eq!(code(&["scan", "people", "--where", "nmae = 'x'"]), "unknown_column");
+    assert_eq!(code(&["scan", "people", "--where", "age = 'old'"]), "type_mismatch");
+    assert_eq!(code(&["scan", "people", "--where", "age >"]), "invalid_expression");
+    assert_eq!(code(&["scan", "people", "--asof", "1999-01-01T00:00:00Z"]), "asof_before_table");
+    assert_eq!(code(&["scan", "../people"]), "invalid_name");
+    assert_eq!(run(&["scan"]).status.code(), Some(2));
+    // What failed left nothing behind.
+    assert_eq!(stdout(&run(&["scan", "people", "--output", "csv", "--select", "id"])), "id\n1\n2\n3\n");
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let root = tempfile::tempdir().unwrap();
+    let rows: String = (0..50_000).map(|id| format!("{{\"id\":{id},\"text\":\"some text for row {id}\"}}\n")).collect();
+    std::fs::write(root.path().join("rows.jsonl"), rows).unwrap();
+    stdout(&spiral(root.path(), &["import", "rows", "rows.jsonl", "--key", "id"]));
+    let shell =
+        format!("set -o pipefail; '{}' --root data scan rows --output jsonl | head -n 1", env!("CARGO_BIN_EXE_spiral"));
+    let output = Command::new("bash").args(["-c", &shell]).current_dir(root.path()).output().unwrap();
+    assert_eq!(stdout(&output).trim(), "{\"id\":0,\"text\":\"some text for row 0\"}");
+}
+
+#[test]
+fn a_damaged_file_is_an_error_never_a_wrong_row() {
+    let root = tempfile::tempdir().unwrap();
+    let rows: String = (0..20_000).map(|id| format!("{{\"id\":{id},\"text\":\"some text for row {id}\"}}\n")).collect();
+    std::fs::write(root.path().join("rows.jsonl"), rows).unwrap();
+    stdout(&spiral(root.path(), &["import", "rows", "rows.jsonl", "--key", "id"]));
+    let folder = root.path().join("data/default/rows/data");
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let output = spiral(root.path(), &["scan", "rows", "--output", "jsonl", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("\"corrupt\""));
+}
