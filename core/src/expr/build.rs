@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 use super::ast::{ArithmeticOp, ColumnPath, CompareOp, Expr};
 use super::literal::Literal;
 
-/// The column at a dotted path. A name that itself has a dot needs [`column`].
+/// The column at a dotted path. A name that itself has a dot needs [`column()`].
 pub fn col(path: &str) -> Expr {
     Expr::Column(ColumnPath::new(path.split('.')))
 }

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{
-    Array, ArrayRef, Float64Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch, StringViewArray,
-};
+use arrow_array::{ArrayRef, Float64Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch, StringViewArray};
 
 const BATCH: usize = 65_536;
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use futures::{TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;

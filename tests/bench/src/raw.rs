@@ -68,7 +68,7 @@ impl Raw {
         super::median(self.runs, || {
             let projection = match columns {
                 None => root(),
-                Some(columns) => select(columns.iter().copied().collect::<Vec<_>>(), root()),
+                Some(columns) => select(columns.to_vec(), root()),
             };
             self.run(projection, None)
         })
