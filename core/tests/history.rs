@@ -526,7 +526,7 @@ fn every_version_of_a_random_history_reads_as_the_model_says() {
 #[test]
 fn histories_read_the_same_on_every_runtime() {
     let pool = ThreadPool::new(2).unwrap();
-    for seed in 0..cases(200).min(300) / 4 {
+    for seed in 0..cases(100).min(300) {
         pool.block_on(run(seed, pool.runtime()));
         let simulated = Simulated::new(seed);
         simulated.block_on(run(seed, simulated.runtime())).unwrap();
