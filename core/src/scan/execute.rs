@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use futures::future::{BoxFuture, try_join_all};
 
 use super::bind::{BoundScan, Origin};
-use super::gather::{Fetched, Stage, Values, fetch, interleave};
+use super::gather::{Fetched, Stage, Values, fetch, interleave, physical};
 use super::keys::{concat_keys, read_keys, read_stripes};
 use super::merge::merge;
 use super::metrics::{Counters, add, add_time};
@@ -456,11 +456,6 @@ fn remap(picks: &[Pick], read: &[Vec<u32>]) -> Vec<Pick> {
             }
         })
         .collect()
-}
-
-fn physical(array: &ArrayRef) -> Result<ArrayRef> {
-    let target = physical_type(array.data_type());
-    if array.data_type() == &target { Ok(Arc::clone(array)) } else { Ok(arrow_cast::cast(array, &target)?) }
 }
 
 impl Context {

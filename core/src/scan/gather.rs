@@ -162,7 +162,8 @@ fn memory_values(
     Ok(read)
 }
 
-fn physical(array: &ArrayRef) -> Result<ArrayRef> {
+/// An array in the type that blocks decode to.
+pub(super) fn physical(array: &ArrayRef) -> Result<ArrayRef> {
     let target = physical_type(array.data_type());
     if array.data_type() == &target { Ok(Arc::clone(array)) } else { Ok(arrow_cast::cast(array, &target)?) }
 }

@@ -269,9 +269,6 @@ pub struct BlockKey {
     pub(super) end: u64,
 }
 
-/// A cache of blocks of objects.
-pub type BlockCache = ByteCache<BlockKey, Bytes>;
-
 /// Settings of the caches that everything opened together shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CachesConfig {
@@ -287,34 +284,6 @@ impl Default for CachesConfig {
     fn default() -> Self {
         let on = CacheConfig::default();
         Self { keys: on, manifests: on, fragments: CacheConfig { enabled: false, ..on } }
-    }
-}
-
-/// The caches that everything opened together shares. Clones are the same caches.
-#[derive(Clone)]
-pub struct Caches {
-    /// Key-space files.
-    pub keys: Arc<BlockCache>,
-    /// Manifest pages and checkpoints.
-    pub manifests: Arc<BlockCache>,
-    /// Segments of fragments.
-    pub fragments: Arc<BlockCache>,
-}
-
-impl Caches {
-    /// Empty caches.
-    pub fn new(config: CachesConfig) -> Self {
-        Self {
-            keys: Arc::new(ByteCache::new(config.keys)),
-            manifests: Arc::new(ByteCache::new(config.manifests)),
-            fragments: Arc::new(ByteCache::new(config.fragments)),
-        }
-    }
-}
-
-impl Default for Caches {
-    fn default() -> Self {
-        Self::new(CachesConfig::default())
     }
 }
 

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-pub use cache::{BlockCache, BlockKey, ByteCache, CacheConfig, CacheStats, Caches, CachesConfig, Weigh};
+pub use cache::{BlockKey, ByteCache, CacheConfig, CacheStats, CachesConfig, Weigh};
 pub use coalesce::Coalesce;
 pub use meter::{Meter, MeterSnapshot};
 pub use proof::prove_put_if_absent;
