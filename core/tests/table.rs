@@ -237,3 +237,44 @@ fn many_small_commits_stay_cheap() {
         }
     });
 }
+
+#[test]
+fn key_ranges_find_first_keys_and_bound_takes() {
+    use spiral_core::key::{KeyRange, KeyRanges, key_from_values};
+
+    let world = World::new();
+    world.runtime.block_on(async {
+        let table = world.create(TableOptions { inline_max_bytes: 0, ..TableOptions::default() }).await;
+        table.write_batch(batch(0..100, 1.0)).await.unwrap();
+        table.write_batch(batch(5..6, 7.0)).await.unwrap();
+        let key = |id: i64| {
+            let id: ArrayRef = Arc::new(Int64Array::from(vec![id]));
+            key_from_values(table.key_schema(), &[id]).unwrap()
+        };
+        let snapshot = table.snapshot();
+        let first: KeyRanges = [KeyRange::single(&key(5))].into_iter().collect();
+        assert_eq!(xs(&rows(&snapshot.scan().with_ranges(&first)).await), [Some(35.0)]);
+        let later: KeyRanges = [KeyRange::new(Some(key(10)), Some(key(20)))].into_iter().collect();
+        let plan = snapshot.scan().with_ranges(&later).plan().await.unwrap();
+        let taken = plan.take(&batch([5, 12].into_iter(), 0.0).project(&[0]).unwrap()).await.unwrap();
+        assert_eq!(ids(&[taken.rows]), [12]);
+        assert!(rows(&snapshot.scan().with_limit(0)).await.is_empty());
+    });
+}
+
+#[test]
+fn a_slice_of_a_large_batch_is_written_alone() {
+    let world = World::new();
+    world.runtime.block_on(async {
+        let table = world.create(TableOptions::default()).await;
+        let id: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10_000));
+        let text = (0..10_000).map(|id| format!("{id} {}", "text ".repeat(100)));
+        let text: ArrayRef = Arc::new(arrow_array::StringViewArray::from_iter_values(text));
+        let large = RecordBatch::try_from_iter([("id", id), ("text", text)]).unwrap();
+        table.write_batch(large.slice(10, 3)).await.unwrap();
+        let before = table.store().meter().snapshot();
+        table.write_batch(large.slice(20, 3)).await.unwrap();
+        let spent = table.store().meter().snapshot() - before;
+        assert!(spent.bytes_written < 20_000, "{spent:?}");
+    });
+}

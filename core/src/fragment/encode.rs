@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Field};
 use bytes::{Bytes, BytesMut};
@@ -19,7 +20,7 @@ use crate::error::{Code, Error, Result};
 /// Compresses one column's values into the bytes of a block.
 pub(crate) fn encode_block(array: &ArrayRef, field: &Field, context: &ArrayContext) -> Result<Bytes> {
     let session = session();
-    let values = session.arrow().from_arrow_array(Arc::clone(array), field).map_err(write_failed)?;
+    let values = session.arrow().from_arrow_array(compact(array), field).map_err(write_failed)?;
     let compressed = compressor().compress(&values, &mut session.create_execution_ctx()).map_err(write_failed)?;
     let buffers = compressed
         .serialize(context, session, &SerializeOptions { offset: 0, include_padding: true })
@@ -29,6 +30,25 @@ pub(crate) fn encode_block(array: &ArrayRef, field: &Field, context: &ArrayConte
         bytes.extend_from_slice(buffer.as_slice());
     }
     Ok(bytes.freeze())
+}
+
+/// A slice of views refers to all the bytes that the whole had; this leaves only its own.
+pub(crate) fn compact(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::Utf8View => Arc::new(array.as_string_view().gc()),
+        DataType::BinaryView => Arc::new(array.as_binary_view().gc()),
+        _ => Arc::clone(array),
+    }
+}
+
+/// Bytes of the values of an array, those of its own slice only.
+pub(crate) fn value_bytes(array: &ArrayRef) -> usize {
+    let views = |lengths: usize| lengths + array.len() * 16;
+    match array.data_type() {
+        DataType::Utf8View => views(array.as_string_view().lengths().map(|length| length as usize).sum()),
+        DataType::BinaryView => views(array.as_binary_view().lengths().map(|length| length as usize).sum()),
+        _ => array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size()),
+    }
 }
 
 /// The Vortex type that an Arrow field is stored as.

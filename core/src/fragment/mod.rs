@@ -16,7 +16,7 @@ mod statistics;
 mod vortex_footer;
 mod writer;
 
-pub(crate) use encode::decoded_type as physical_type;
+pub(crate) use encode::{compact, decoded_type as physical_type, value_bytes};
 pub use index::{FragmentIndex, FragmentRef};
 pub use reader::{FetchedColumns, Fragment, Rows};
 pub use statistics::ColumnZones;

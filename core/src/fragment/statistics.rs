@@ -123,6 +123,8 @@ fn has_zones(data_type: &DataType) -> bool {
 /// Smallest and largest value of one stripe as arrays of one element, and its number of nulls.
 pub(crate) fn bounds(array: &ArrayRef) -> Option<(ArrayRef, ArrayRef, u64)> {
     let nulls = array.logical_null_count() as u64;
+    let decoded = super::encode::decoded_type(array.data_type());
+    let array = &arrow_cast::cast(array, &decoded).ok()?;
     let (min, max) = match array.data_type() {
         DataType::Utf8View => {
             let array = array.as_string_view();
@@ -230,10 +232,14 @@ fn bounds_of_primitive(array: &ArrayRef) -> Option<(ArrayRef, ArrayRef)> {
 /// Bounds in the total order of the type: −0.0 below 0.0 and NaN above infinity, as comparisons see them.
 fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> (ArrayRef, ArrayRef) {
     let array = array.as_primitive::<T>();
+    let (min, max) = (arrow_arith::aggregate::min(array), arrow_arith::aggregate::max(array));
+    // A NaN with its sign set comes first here but is the greatest value to a filter: nothing is known then.
+    let unordered = min.is_some_and(|min| min.partial_cmp(&min).is_none());
+    let (min, max) = if unordered { (None, None) } else { (min, max) };
     let one = |value: Option<T::Native>| -> ArrayRef {
         Arc::new(PrimitiveArray::<T>::from_iter([value]).with_data_type(array.data_type().clone()))
     };
-    (one(arrow_arith::aggregate::min(array)), one(arrow_arith::aggregate::max(array)))
+    (one(min), one(max))
 }
 
 fn encode_bound(array: &ArrayRef, data_type: &DataType) -> Result<Bound> {

@@ -13,7 +13,7 @@ use vortex::file::MAGIC_BYTES;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::STRIPE_ROWS;
-use super::encode::{decoded_type, encode_block, stored_type};
+use super::encode::{decoded_type, encode_block, stored_type, value_bytes};
 use super::index::{BLOCK_ALIGNMENT, Blocks, ColumnIndex, FIRST_BLOCK, FragmentIndex, FragmentRef, checksum32};
 use super::session::array_context;
 use super::statistics::{ZoneCollector, bounds};
@@ -241,7 +241,7 @@ fn encode_column(
 
 /// Rows per block, halved from a whole stripe until a block's values are expected to fit the limit.
 fn block_rows(column: &ArrayRef, bytes_max: usize) -> u32 {
-    let bytes = column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size());
+    let bytes = value_bytes(column);
     let per_row = bytes.div_ceil(column.len().max(1)).max(1);
     let mut rows = STRIPE_ROWS;
     while rows > 1 && rows * per_row > bytes_max {

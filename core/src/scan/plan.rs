@@ -109,6 +109,9 @@ impl Plan {
 
     /// Streams the rows. Memory is bounded by the read-ahead; dropping the stream stops all its work.
     pub fn stream(&self) -> BatchStream {
+        if self.limit == Some(0) {
+            return stream::empty().boxed();
+        }
         let context = Arc::clone(&self.context);
         let sources = Arc::clone(&context.sources);
         let morsels = morsels(sources, context.schema.clone(), &context.bound.ranges, self.limit);

@@ -125,7 +125,11 @@ fn hull(ranges: &KeyRanges) -> KeyRange {
 
 fn overlap(scope: &SpanScope, range: &KeyRange) -> Query {
     let bounds = scope.bounds();
-    let to = range.end().map_or_else(|| bounds.end.clone(), |end| scope.at(end.as_bytes()));
+    let to = range.end().map_or_else(
+        || bounds.end.clone(),
+        // An entry that begins at a key has its name after it: take in all of them, runs are narrowed later.
+        |end| scope.at(&[end.as_bytes(), &[0xFF]].concat()),
+    );
     Query::Overlap { from: scope.at(range.begin().as_bytes()), to, scope: bounds }
 }
 
@@ -197,7 +201,9 @@ fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result
     if rows.keys.is_empty() {
         return Ok(None);
     }
-    let position = |value: &ValueColumn| record.columns.iter().position(|id| *id == value.id);
+    let position = |value: &ValueColumn| {
+        record.columns.iter().position(|id| *id == value.id).filter(|position| *position < rows.values.len())
+    };
     let columns = bound
         .values
         .iter()

@@ -12,6 +12,7 @@ use super::source::{Body, Source};
 use crate::bail;
 use crate::error::{Code, Result};
 use crate::key::{KeyRows, SortedCheck};
+use crate::transaction::ingest::same_kind;
 
 /// Rows found for some keys.
 #[derive(Debug, Clone)]
@@ -57,7 +58,10 @@ impl Plan {
         let Some(found) = found else {
             return Ok(Taken { rows: RecordBatch::new_empty(self.schema()), positions: Vec::<u64>::new().into() });
         };
-        in_order_asked(&found, unique.len(), &place)
+        // Runs outside of the plan's ranges were left out: what is found there may be stale.
+        let ranges = &context.bound.ranges;
+        let inside = |key: u32| ranges.is_all() || ranges.contains(unique.key(key as usize).as_bytes());
+        in_order_asked(&found, unique.len(), &place, inside)
     }
 
     /// The keys of a request in the table's types.
@@ -73,9 +77,10 @@ impl Plan {
                 if column.data_type() == field.data_type() {
                     return Ok(Arc::clone(column));
                 }
-                let cast = arrow_cast::cast(column, field.data_type());
-                match cast {
-                    Ok(cast) if cast.null_count() == column.null_count() => Ok(cast),
+                let (from, to) = (column.data_type(), field.data_type());
+                let lossless = same_kind(from, to) || (from.is_integer() && to.is_integer());
+                match arrow_cast::cast(column, field.data_type()) {
+                    Ok(cast) if lossless && cast.null_count() == column.null_count() => Ok(cast),
                     _ => bail!(
                         Code::TypeMismatch,
                         "key column {} has type {} and cannot be looked up by {}",
@@ -141,10 +146,10 @@ impl Plan {
 }
 
 /// Puts rows found in key order into the order of the request.
-fn in_order_asked(found: &Assembled, keys: usize, place: &[u32]) -> Result<Taken> {
+fn in_order_asked(found: &Assembled, keys: usize, place: &[u32], inside: impl Fn(u32) -> bool) -> Result<Taken> {
     let mut row_of: Vec<Option<u32>> = vec![None; keys];
     for (row, key) in (0_u32..).zip(&found.rows) {
-        row_of[*key as usize] = Some(row);
+        row_of[*key as usize] = inside(*key).then_some(row);
     }
     let mut rows = Vec::with_capacity(place.len());
     let mut positions = Vec::with_capacity(place.len());

@@ -54,7 +54,11 @@ impl Table {
             pages.remember(root, &root_page);
         }
         let checkpoint = CheckpointRef { version: state.version, timestamp: state.timestamp, tree };
-        self.adopt(Arc::new(state.on_checkpoint(checkpoint)));
+        // Commits may have landed meanwhile, and with them a newer checkpoint.
+        let current = self.state();
+        if current.checkpoint.as_ref().is_none_or(|known| known.version < checkpoint.version) {
+            self.adopt(Arc::new(current.on_checkpoint(checkpoint)));
+        }
         Ok(Some(root_page))
     }
 

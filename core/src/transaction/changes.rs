@@ -204,6 +204,8 @@ impl Builder {
             }
             part = part.group();
         }
+        // Every group above exists too, so that its name cannot become a column.
+        self.group(&path.group())?;
         let group = GroupRecord { id: self.meta.next_group, next_ordinal: 0 };
         self.meta.next_group += 1;
         self.meta_changed = true;

@@ -16,7 +16,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::pending::{PendingFragment, PendingRun};
 use crate::bail;
 use crate::error::{Code, Error, Result};
-use crate::fragment::{FragmentRef, FragmentWriter, STRIPE_ROWS, WriteOptions};
+use crate::fragment::{FragmentRef, FragmentWriter, STRIPE_ROWS, WriteOptions, value_bytes};
 use crate::key::{KeyRows, KeySchema, SortedCheck};
 use crate::store::Store;
 use crate::table::Names;
@@ -372,8 +372,7 @@ impl Part {
     }
 
     fn bytes(&self) -> usize {
-        let size = |array: &ArrayRef| array.to_data().get_slice_memory_size().unwrap_or(0);
-        self.keys.iter().chain(&self.values).map(size).sum()
+        self.keys.iter().chain(&self.values).map(value_bytes).sum()
     }
 
     fn slice(&self, begin: usize, len: usize) -> Self {

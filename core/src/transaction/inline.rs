@@ -11,13 +11,14 @@ use bytes::Bytes;
 
 use super::ingest::InlineRows;
 use crate::error::{Code, Error, Result};
+use crate::fragment::compact;
 use crate::key::{KeyRows, KeySchema};
 use crate::types::{from_storage, to_storage};
 
 /// Rows of one commit as they are carried: columns are nameless, the record binds them to ids.
 pub(crate) fn encode(rows: &InlineRows) -> Result<Bytes> {
     let keys = rows.keys.columns().iter().map(to_storage).collect::<Result<Vec<_>>>()?;
-    let columns: Vec<ArrayRef> = keys.into_iter().chain(rows.values.iter().cloned()).collect();
+    let columns: Vec<ArrayRef> = keys.iter().chain(&rows.values).map(compact).collect();
     let fields: Vec<Field> = columns.iter().map(|column| Field::new("", column.data_type().clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     let options = RecordBatchOptions::new().with_row_count(Some(rows.keys.len()));
