@@ -2,7 +2,7 @@
 //!
 //! A fragment is a complete Vortex file that any Vortex reader opens. The engine itself reads it through an *index* of
 //! its own that lies in front of the Vortex footer: block lengths and checksums, and, apart from them, statistics per
-//! row stripe. The index is some ten bytes per block where a Vortex footer takes ten times that, so a far reader
+//! row stripe. The index is some eight bytes per block where a Vortex footer takes six times that, so a far reader
 //! learns where a row lies in one small request, and every block read is checked against its checksum.
 //!
 //! Rows are laid out in *stripes* of [`STRIPE_ROWS`] rows. Within a stripe the columns' blocks are adjacent, so that

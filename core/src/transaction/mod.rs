@@ -146,7 +146,8 @@ impl Transaction {
     }
 
     /// Deletes the rows that a filter selects. The filter is decided on the version that the commit lands on; rows
-    /// that this transaction itself writes are not seen by it.
+    /// that this transaction itself writes are not seen by it: one that it writes over a matching row is deleted with
+    /// that row. Delete first, then write, to replace rows.
     pub fn delete_where(&mut self, filter: Expr) {
         self.operations.push(Pending::DeleteWhere { filter });
     }
