@@ -1,0 +1,1 @@
+//! The Node package of Spiral.

@@ -1,0 +1,1 @@
+//! The Swift and Kotlin packages of Spiral.
