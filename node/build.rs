@@ -1,3 +1,5 @@
+//! Tells the linker that Node supplies its own symbols.
+
 fn main() {
     napi_build::setup();
 }

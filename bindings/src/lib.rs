@@ -1,13 +1,48 @@
-//! The facade of Spiral: stores from URLs, configuration, and handles that own their runtime.
+//! The facade of Spiral: handles, options, values and cancellation as every language sees them.
 //!
-//! Every language binding adapts names and types of this crate and holds no logic of its own.
+//! Each language binding adapts names and types of this crate and holds no logic of its own. A [`Client`] is a root of
+//! tables with the runtime and caches that everything opened from it shares; every method takes `&self` and returns
+//! [`Work`] that runs on the client's runtime, whoever polls it, and is cancelled by dropping it.
 
+mod cancel;
 mod client;
+mod ipc;
+mod medium;
+mod options;
+mod plan;
+mod rows;
+mod snapshot;
+mod table;
+mod transaction;
+mod value;
+mod work;
+
+#[cfg(not(target_arch = "wasm32"))]
 mod config;
+#[cfg(not(target_arch = "wasm32"))]
 mod in_tokio;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(not(target_arch = "wasm32"))]
 mod store_url;
 
-pub use client::Client;
+pub use cancel::CancelToken;
+pub use client::{Client, ClientOptions};
+#[cfg(not(target_arch = "wasm32"))]
 pub use config::Config;
+pub use ipc::{batches_from_ipc, batches_to_ipc};
+pub use medium::{Medium, OpenedStore};
+pub use options::{KeyBounds, KeyColumn, Metrics, ScanOptions, StringTypes, WriteOptions, asof_text};
+pub use plan::{Batches, Plan, Taken};
+pub use rows::{RowTypes, batch_from_rows, key_batch, rows_from_batch};
+pub use snapshot::Snapshot;
 pub use spiral_core as core;
-pub use store_url::{Medium, OpenedStore, open_store};
+pub use spiral_core::table::{Asof, HistoryEntry};
+pub use spiral_core::transaction::CommitInfo;
+pub use spiral_core::{Code, Error, ErrorKind, Result};
+#[cfg(not(target_arch = "wasm32"))]
+pub use store_url::open_store;
+pub use table::{ColumnInfo, Table};
+pub use transaction::Transaction;
+pub use value::{Interval, Value, array_from_values, type_text, values_from_array};
+pub use work::Work;

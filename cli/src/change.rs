@@ -11,7 +11,7 @@ use crate::input::key_batch;
 use crate::output;
 
 pub(crate) async fn delete(client: &Client, delete: Delete, json: bool) -> Result<()> {
-    let table = client.open_table(&delete.table).await?;
+    let table = client.table(&delete.table).await?.engine().clone();
     let mut transaction = table.transaction();
     match &delete.filter {
         Some(filter) => transaction.delete_where(parse(filter)?),

@@ -14,7 +14,7 @@ use spiral_bindings::core::{Code, Error, Result};
 use spiral_bindings::{Client, Config};
 
 use crate::import::batches;
-use crate::input::{key_batch, key_schema, parquet};
+use crate::input::{key_batch, key_columns, parquet};
 use crate::output;
 
 /// Every flight inside the United States that the large carriers reported for January 2001.
@@ -80,9 +80,9 @@ async fn import(client: &Client, root: &Path) -> Result<Table> {
     let failed =
         |error: &dyn std::fmt::Display| Error::new(Code::Internal, format!("the demo data is damaged: {error}"));
     let input = parquet(bytes::Bytes::from_static(FLIGHTS), &failed)?;
-    let keys = key_schema(&input.schema, &KEY.map(str::to_owned))?;
+    let keys = key_columns(&input.schema, &KEY.map(str::to_owned))?;
     say(&format!("$ spiral import flights flights.parquet --key {}", KEY.join(",")))?;
-    let table = client.create_table(TABLE, keys, true).await?;
+    let table = client.create_table(TABLE, &keys, true).await?.engine().clone();
     let started = Instant::now();
     let bar = output::progress("importing");
     table.write(batches(input, bar.clone()), WriteMode::default()).await?;
@@ -107,8 +107,9 @@ async fn one_key(root: &Path, found: &[arrow_array::RecordBatch]) -> Result<()> 
     let (origin, departure) = (cell("origin")?, cell("departure")?);
     let warm_client = client(root)?;
     let destinations = warm_client
-        .open_table(TABLE)
+        .table(TABLE)
         .await?
+        .engine()
         .snapshot()
         .scan()
         .select([ColumnPath::parse("destination")?])
@@ -122,7 +123,7 @@ async fn one_key(root: &Path, found: &[arrow_array::RecordBatch]) -> Result<()> 
     let Some(Ok(destination)) = destination else { return Ok(()) };
     let words = [origin, departure, destination, "0".to_owned()];
     let cold_client = client(root)?;
-    let cold = cold_client.open_table(TABLE).await?;
+    let cold = cold_client.table(TABLE).await?.engine().clone();
     let plan = cold.snapshot().scan().plan().await?;
     let taken = plan.take(&key_batch(cold.key_schema(), &words)?).await?;
     let spent = cold.store().meter().snapshot();

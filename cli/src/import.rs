@@ -36,17 +36,18 @@ pub(crate) async fn run(client: &Client, import: Import, json: bool) -> Result<(
 }
 
 async fn open_or_create(client: &Client, import: &Import, first: &Input) -> Result<Table> {
-    match client.open_table(&import.table).await {
+    let table = match client.table(&import.table).await {
         Err(error) if error.code() == Code::TableNotFound && !import.key.is_empty() => {
-            let keys = input::key_schema(&first.schema, &import.key)?;
-            client.create_table(&import.table, keys, true).await
+            let keys = input::key_columns(&first.schema, &import.key)?;
+            client.create_table(&import.table, &keys, true).await
         }
         Err(error) if error.code() == Code::TableNotFound => Err(Error::new(
             Code::TableNotFound,
             format!("table {} does not exist: name its key columns with --key to create it", import.table),
         )),
         other => other,
-    }
+    };
+    Ok(table?.engine().clone())
 }
 
 /// Batches of a file as a stream that counts rows.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use spiral_bindings::KeyColumn;
 use spiral_bindings::core::key::KeySchema;
 use spiral_bindings::core::{Code, Error, Result};
 
@@ -95,15 +96,14 @@ fn by_extension(path: &Path) -> Result<Format> {
 }
 
 /// The key columns of an input.
-pub(crate) fn key_schema(schema: &Schema, names: &[String]) -> Result<KeySchema> {
-    let fields = names
+pub(crate) fn key_columns(schema: &Schema, names: &[String]) -> Result<Vec<KeyColumn>> {
+    names
         .iter()
         .map(|name| match schema.field_with_name(name) {
-            Ok(field) => Ok((name.clone(), field.data_type().clone())),
+            Ok(field) => Ok(KeyColumn::of(field)),
             Err(_) => Err(Error::new(Code::MissingKeyColumn, format!("the input has no column {name}"))),
         })
-        .collect::<Result<Vec<_>>>()?;
-    KeySchema::try_new(fields)
+        .collect()
 }
 
 /// A key from the words of the command line.

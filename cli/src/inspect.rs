@@ -14,7 +14,7 @@ use crate::read::snapshot;
 pub(crate) async fn tables(client: &Client, json: bool) -> Result<()> {
     let names = client.tables().await?;
     if names.is_empty() && !json {
-        eprintln!("no tables in {}", client.config().root);
+        eprintln!("no tables in {}", client.url());
         return Ok(());
     }
     output::result(&names.join("\n"), &json!({ "tables": names }), json)
@@ -47,7 +47,7 @@ pub(crate) async fn transactions(client: &Client, command: Txn, json: bool) -> R
         Txn::List { table, limit } => (table, *limit, None),
         Txn::Show { table, version } => (table, usize::MAX, Some(*version)),
     };
-    let opened = client.open_table(table).await?;
+    let opened = client.table(table).await?.engine().clone();
     let entries = match version {
         None => opened.history(limit).await?,
         Some(version) => vec![opened.commit_at(version).await?],

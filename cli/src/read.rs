@@ -5,12 +5,12 @@ use std::io::{IsTerminal, Write};
 
 use futures::StreamExt;
 use serde_json::json;
-use spiral_bindings::Client;
 use spiral_bindings::core::expr::parse;
 use spiral_bindings::core::scan::Scan;
-use spiral_bindings::core::table::{Asof, Snapshot};
+use spiral_bindings::core::table::Snapshot;
 use spiral_bindings::core::types::ColumnPath;
 use spiral_bindings::core::{Code, Error, Result};
+use spiral_bindings::{Client, asof_text};
 
 use crate::arguments::{self, Form};
 use crate::input::key_batch;
@@ -18,23 +18,10 @@ use crate::output;
 
 /// The version of a table that a command reads.
 pub(crate) async fn snapshot(client: &Client, table: &str, asof: Option<&str>) -> Result<Snapshot> {
-    let opened = client.open_table(table).await?;
+    let opened = client.table(table).await?.engine().clone();
     match asof {
         None => Ok(opened.snapshot()),
-        Some(text) => opened.snapshot_asof(parse_asof(text)?).await.map_err(|error| error.with_table(table)),
-    }
-}
-
-fn parse_asof(text: &str) -> Result<Asof> {
-    if let Ok(version) = text.parse() {
-        return Ok(Asof::Version(version));
-    }
-    match chrono::DateTime::parse_from_rfc3339(text) {
-        Ok(time) => Ok(Asof::Timestamp(time.timestamp_micros())),
-        Err(_) => Err(Error::new(
-            Code::InvalidArgument,
-            format!("{text:?} is neither a version nor a time like 2026-01-31T12:00:00Z"),
-        )),
+        Some(text) => opened.snapshot_asof(asof_text(text)?).await.map_err(|error| error.with_table(table)),
     }
 }
 

@@ -1,0 +1,243 @@
+//! What users choose, in forms that every language can pass.
+
+use serde::{Deserialize, Serialize};
+use spiral_core::key::{KeyRange, KeyRanges, KeyRows, KeySchema};
+use spiral_core::scan::PlanMetrics;
+use spiral_core::table::Asof;
+use spiral_core::types::OutputProfile;
+use spiral_core::{Code, Error, Result};
+
+use crate::value::{Value, array_from_values, type_from_text, type_text};
+
+/// Reads options from JSON. The message names what is wrong and quotes no value.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(json: &str, what: &str) -> Result<T> {
+    let json = if json.trim().is_empty() { "{}" } else { json };
+    serde_json::from_str(json).map_err(|error| {
+        let text = error.to_string();
+        // Only this kind of message consists of names alone.
+        let detail = if text.starts_with("unknown field") || text.starts_with("missing field") {
+            text
+        } else {
+            "a value has the wrong type".to_owned()
+        };
+        Error::new(Code::InvalidArgument, format!("invalid {what}: {detail}"))
+    })
+}
+
+/// A key column by its name and the name of its type, such as `int64`, `utf8` or `timestamp[us, UTC]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyColumn {
+    /// Name of the column.
+    pub name: String,
+    /// Name of its type.
+    #[serde(rename = "type")]
+    pub data_type: String,
+}
+
+impl KeyColumn {
+    /// A key column.
+    pub fn new(name: impl Into<String>, data_type: impl Into<String>) -> Self {
+        Self { name: name.into(), data_type: data_type.into() }
+    }
+
+    /// The key column of an Arrow field.
+    pub fn of(field: &arrow_schema::Field) -> Self {
+        Self::new(field.name(), type_text(field.data_type()))
+    }
+}
+
+pub(crate) fn key_schema(columns: &[KeyColumn]) -> Result<KeySchema> {
+    let typed = columns
+        .iter()
+        .map(|column| {
+            let data_type = type_from_text(&column.data_type).map_err(|_| {
+                Error::new(
+                    Code::InvalidKeySchema,
+                    format!("{:?} is not the name of a type: use int64, utf8, timestamp[us] …", column.data_type),
+                )
+            })?;
+            Ok((column.name.clone(), data_type))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    KeySchema::try_new(typed)
+}
+
+/// How strings, binaries and lists are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StringTypes {
+    /// As they were written.
+    #[default]
+    Written,
+    /// Without view types, for consumers that predate them.
+    Plain,
+    /// As view types, which a scan makes without copying.
+    Views,
+}
+
+impl From<StringTypes> for OutputProfile {
+    fn from(strings: StringTypes) -> Self {
+        match strings {
+            StringTypes::Written => Self::Written,
+            StringTypes::Plain => Self::PlainStrings,
+            StringTypes::Views => Self::Views,
+        }
+    }
+}
+
+/// Rows between two keys. A bound may name only the first parts of a key.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct KeyBounds {
+    /// The first key, included; from the first row when absent.
+    pub begin: Option<Vec<Value>>,
+    /// The end, excluded; to the last row when absent.
+    pub end: Option<Vec<Value>>,
+}
+
+impl KeyBounds {
+    fn range(&self, schema: &KeySchema) -> Result<KeyRange> {
+        let key = |parts: &Option<Vec<Value>>| parts.as_ref().map(|parts| key_prefix(schema, parts)).transpose();
+        Ok(KeyRange::new(key(&self.begin)?, key(&self.end)?))
+    }
+}
+
+/// The key of the first parts of a key schema.
+fn key_prefix(schema: &KeySchema, parts: &[Value]) -> Result<spiral_core::key::Key> {
+    if parts.is_empty() || parts.len() > schema.len() {
+        return Err(Error::new(
+            Code::InvalidArgument,
+            format!("a bound names 1 to {} parts of the key, not {}", schema.len(), parts.len()),
+        ));
+    }
+    let fields = &schema.fields()[..parts.len()];
+    let shorter = KeySchema::try_new(fields.iter().map(|field| (field.name().clone(), field.data_type().clone())))?;
+    let columns = fields
+        .iter()
+        .zip(parts)
+        .map(|(field, value)| array_from_values(field.name(), field.data_type(), [value]))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(KeyRows::try_new(shorter, &columns)?.key(0))
+}
+
+/// What to read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScanOptions {
+    /// Paths of columns and column groups, `a` or `group.a`, in the order of the result; everything by default.
+    pub select: Option<Vec<String>>,
+    /// Rows to keep, as text: `distance > 1000 and origin in ('SFO', 'LAX')`.
+    #[serde(rename = "where")]
+    pub filter: Option<String>,
+    /// Rows to read, by key.
+    #[serde(skip)]
+    pub range: Option<KeyBounds>,
+    /// Rows after which to stop.
+    pub limit: Option<u64>,
+    /// Let batches come as they are ready instead of in key order.
+    pub unordered: bool,
+    /// Only the keys of rows that exist in any column group.
+    pub keys_only: bool,
+    /// How strings are handed out.
+    pub strings: StringTypes,
+}
+
+impl ScanOptions {
+    /// Reads options from JSON, as bindings pass them.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is no option.
+    pub fn from_json(json: &str) -> Result<Self> {
+        from_json(json, "scan options")
+    }
+
+    pub(crate) fn ranges(&self, schema: &KeySchema) -> Result<KeyRanges> {
+        match &self.range {
+            None => Ok(KeyRanges::all()),
+            Some(bounds) => Ok(bounds.range(schema)?.into()),
+        }
+    }
+}
+
+/// How a write treats its input.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WriteOptions {
+    /// A null struct becomes null leaves; otherwise it is an error, since a group is never null.
+    pub push_down_nulls: bool,
+}
+
+/// Reads a version number or an RFC 3339 time.
+///
+/// # Errors
+/// `InvalidArgument` when the text is neither.
+pub fn asof_text(text: &str) -> Result<Asof> {
+    if let Ok(version) = text.parse() {
+        return Ok(Asof::Version(version));
+    }
+    arrow_cast::parse::string_to_datetime(&"+00:00".parse::<arrow_array::timezone::Tz>()?, text)
+        .map(|time| Asof::Timestamp(time.timestamp_micros()))
+        .map_err(|_| {
+            Error::new(
+                Code::InvalidArgument,
+                format!("{text:?} is neither a version nor a time like 2026-01-31T12:00:00Z"),
+            )
+        })
+}
+
+/// What a plan and its streams cost so far. Times are seconds, summed over parallel work.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Read requests sent to the store.
+    pub requests: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Dependent rounds of requests: what a far client waits for.
+    pub rounds: u64,
+    /// Sorted runs that overlap the key ranges.
+    pub runs: u64,
+    /// Fragments that hold columns of the scan.
+    pub fragments: u64,
+    /// Row stripes considered.
+    pub stripes: u64,
+    /// Row stripes that statistics excluded.
+    pub stripes_pruned: u64,
+    /// Rows whose filter was decided, or that were read without one.
+    pub rows_read: u64,
+    /// Rows returned.
+    pub rows_returned: u64,
+    /// Rows of overlapping runs that were merged.
+    pub rows_merged: u64,
+    /// Time spent planning.
+    pub plan_seconds: f64,
+    /// Time waiting for the store.
+    pub fetch_seconds: f64,
+    /// Time decoding.
+    pub decode_seconds: f64,
+    /// Time merging.
+    pub merge_seconds: f64,
+    /// Time deciding filters.
+    pub filter_seconds: f64,
+}
+
+impl From<PlanMetrics> for Metrics {
+    fn from(metrics: PlanMetrics) -> Self {
+        Self {
+            requests: metrics.store.gets,
+            bytes: metrics.store.bytes_read,
+            rounds: metrics.store.rounds,
+            runs: metrics.runs,
+            fragments: metrics.fragments,
+            stripes: metrics.stripes,
+            stripes_pruned: metrics.stripes_pruned,
+            rows_read: metrics.rows_read,
+            rows_returned: metrics.rows_returned,
+            rows_merged: metrics.rows_merged,
+            plan_seconds: metrics.times.plan.as_secs_f64(),
+            fetch_seconds: metrics.times.fetch.as_secs_f64(),
+            decode_seconds: metrics.times.decode.as_secs_f64(),
+            merge_seconds: metrics.times.merge.as_secs_f64(),
+            filter_seconds: metrics.times.filter.as_secs_f64(),
+        }
+    }
+}

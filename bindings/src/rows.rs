@@ -1,0 +1,167 @@
+//! Rows as plain objects: lists of named values to record batches and back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use spiral_core::{Code, Error, Result};
+
+use crate::snapshot::Snapshot;
+use crate::table::Table;
+use crate::value::{Value, array_from_values, infer, type_from_text, untyped, values_from_array};
+use crate::work::Work;
+
+/// Types of the columns that rows may have.
+#[derive(Debug, Clone, Default)]
+pub struct RowTypes {
+    fields: HashMap<String, FieldRef>,
+}
+
+impl RowTypes {
+    /// The types of a schema.
+    pub fn new(schema: &Schema) -> Self {
+        Self { fields: schema.fields().iter().map(|field| (field.name().clone(), Arc::clone(field))).collect() }
+    }
+
+    /// Names the type of a column that does not exist yet.
+    ///
+    /// # Errors
+    /// `InvalidExpression` for what is no type.
+    pub fn declare(&mut self, column: &str, type_name: &str) -> Result<()> {
+        let field = Field::new(column, type_from_text(type_name)?, true);
+        self.fields.entry(column.to_owned()).or_insert_with(|| Arc::new(field));
+        Ok(())
+    }
+}
+
+impl Snapshot {
+    /// The types that rows written to this version's table have.
+    pub fn row_types(&self) -> Work<RowTypes> {
+        self.schema().map_ok(|schema| RowTypes::new(&schema))
+    }
+}
+
+/// Rows as one batch. Columns that no row names are left out; a row that does not name a column which others name
+/// gets a null there. Columns without a declared type take that of their values: whole numbers `int64`, others
+/// `float64`, text `utf8`, bytes `binary`, objects structs (column groups).
+///
+/// # Errors
+/// `TypeMismatch` for values that a column cannot hold, `InvalidArgument` without any row.
+pub fn batch_from_rows(rows: &[Vec<(Arc<str>, Value)>], types: &RowTypes) -> Result<RecordBatch> {
+    let mut position: HashMap<&str, usize> = HashMap::new();
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in rows.iter().flatten() {
+        if !position.contains_key(name.as_ref()) {
+            position.insert(name, names.len());
+            names.push(name);
+        }
+    }
+    let mut columns: Vec<Vec<&Value>> = vec![vec![&Value::Null; rows.len()]; names.len()];
+    for (at, row) in rows.iter().enumerate() {
+        for (name, value) in row {
+            columns[position[name.as_ref()]][at] = value;
+        }
+    }
+    let (mut fields, mut arrays): (Vec<FieldRef>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+    for (name, values) in names.into_iter().zip(columns) {
+        let (field, array) = column(name, &values, types.fields.get(name))?;
+        fields.push(field);
+        arrays.push(array);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
+}
+
+fn column(name: &str, values: &[&Value], known: Option<&FieldRef>) -> Result<(FieldRef, ArrayRef)> {
+    let data_type = match known {
+        Some(field) => written_type(name, field.data_type(), values)?,
+        None => infer(name, values)?,
+    };
+    let array = match &data_type {
+        DataType::Null => untyped(values.len()),
+        data_type => array_from_values(name, data_type, values.iter().copied())?,
+    };
+    let field = match known {
+        Some(field) if *field.data_type() == data_type => Arc::clone(field),
+        _ => Arc::new(Field::new(name, data_type, true)),
+    };
+    Ok((field, array))
+}
+
+/// The type in which values of a known column are written. Of a column group only the members that some row names
+/// are: a cell that is not named stays as it is.
+fn written_type(name: &str, known: &DataType, values: &[&Value]) -> Result<DataType> {
+    let DataType::Struct(members) = known else { return Ok(known.clone()) };
+    let mut fields: Vec<FieldRef> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for (member, _) in
+        values.iter().filter_map(|value| if let Value::Struct(found) = value { Some(found) } else { None }).flatten()
+    {
+        if seen.contains(&member.as_ref()) {
+            continue;
+        }
+        seen.push(member);
+        let inner: Vec<&Value> = values
+            .iter()
+            .filter_map(|value| if let Value::Struct(found) = value { Some(found) } else { None })
+            .filter_map(|found| found.iter().find(|(name, _)| name == member).map(|(_, value)| value))
+            .collect();
+        fields.push(match members.find(member) {
+            Some((_, field)) => {
+                let data_type = written_type(name, field.data_type(), &inner)?;
+                Arc::new(Field::clone(field).with_data_type(data_type))
+            }
+            None => Arc::new(Field::new(member.as_ref(), infer(name, &inner)?, true)),
+        });
+    }
+    Ok(DataType::Struct(fields.into()))
+}
+
+/// The rows of a batch, each with the columns of its schema in order.
+///
+/// # Errors
+/// `UnsupportedType` for types that no column has.
+pub fn rows_from_batch(batch: &RecordBatch) -> Result<Vec<Vec<(Arc<str>, Value)>>> {
+    let names: Vec<Arc<str>> = batch.schema().fields().iter().map(|field| field.name().as_str().into()).collect();
+    let mut columns = batch.columns().iter().map(values_from_array).collect::<Result<Vec<_>>>()?;
+    let take = |row: usize, column: &mut Vec<Value>| std::mem::replace(&mut column[row], Value::Null);
+    Ok((0..batch.num_rows())
+        .map(|row| names.iter().cloned().zip(columns.iter_mut().map(|column| take(row, column))).collect())
+        .collect())
+}
+
+/// Keys as a batch of a table's key columns. Each key has one value per key column, in their order.
+///
+/// # Errors
+/// `InvalidArgument` for a key with another number of parts, `TypeMismatch` for a value of another type.
+pub fn key_batch(schema: &SchemaRef, keys: &[Vec<Value>]) -> Result<RecordBatch> {
+    for key in keys {
+        if key.len() != schema.fields().len() {
+            let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            let (parts, given) = (names.len(), key.len());
+            let message = format!("a key has {parts} parts ({}), {given} were given", names.join(", "));
+            return Err(Error::new(Code::InvalidArgument, message));
+        }
+    }
+    let arrays = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(part, field)| array_from_values(field.name(), field.data_type(), keys.iter().map(|key| &key[part])))
+        .collect::<Result<Vec<_>>>()?;
+    if arrays.iter().any(|array| array.null_count() > 0) {
+        return Err(Error::new(Code::NullKey, "no part of a key is null"));
+    }
+    Ok(RecordBatch::try_new(Arc::clone(schema), arrays)?)
+}
+
+impl Table {
+    /// Keys as a batch of this table's key columns; see [`key_batch`].
+    ///
+    /// # Errors
+    /// As [`key_batch`].
+    pub fn key_batch(&self, keys: &[Vec<Value>]) -> Result<RecordBatch> {
+        key_batch(&self.key_schema(), keys)
+    }
+}

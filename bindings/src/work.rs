@@ -1,0 +1,58 @@
+//! Operations in flight.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use spiral_core::Result;
+use spiral_core::runtime::RuntimeExt;
+
+use crate::client::Client;
+
+/// An operation that runs on its client's runtime. Dropping it cancels the operation; polling it costs nothing, so any
+/// executor may.
+#[must_use = "dropping it cancels the operation"]
+pub struct Work<T> {
+    result: BoxFuture<'static, Result<T>>,
+    /// The runtime goes on as long as somebody waits for its work.
+    _client: Client,
+}
+
+impl<T> Future for Work<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        self.result.as_mut().poll(cx)
+    }
+}
+
+impl<T: 'static> Work<T> {
+    /// Turns the result into another one, on the side of whoever waits for it.
+    pub(crate) fn map_ok<U>(self, map: impl FnOnce(T) -> U + Send + 'static) -> Work<U>
+    where
+        U: 'static,
+    {
+        let Self { result, _client } = self;
+        Work { result: Box::pin(async move { result.await.map(map) }), _client }
+    }
+}
+
+impl Client {
+    /// Waits for what is already on its way, without a task of its own.. It must not hold a client: the last one would then be dropped on its own thread.
+    pub(crate) fn start<T, F>(&self, operation: F) -> Work<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let task = self.runtime().spawn_task(operation);
+        Work { result: Box::pin(async move { task.await? }), _client: self.clone() }
+    }
+
+    /// Waits for what other tasks work on: the waiting itself needs no task.
+    pub(crate) fn wait<T, F>(&self, waiting: F) -> Work<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        Work { result: Box::pin(waiting), _client: self.clone() }
+    }
+}
