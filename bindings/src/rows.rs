@@ -83,7 +83,8 @@ fn column(name: &str, values: &[&Value], known: Option<&FieldRef>) -> Result<(Fi
         data_type => array_from_values(name, data_type, values.iter().copied())?,
     };
     let field = match known {
-        Some(field) if *field.data_type() == data_type => Arc::clone(field),
+        // A null in a key column is refused where it is written.
+        Some(field) if *field.data_type() == data_type && array.null_count() == 0 => Arc::clone(field),
         _ => Arc::new(Field::new(name, data_type, true)),
     };
     Ok((field, array))

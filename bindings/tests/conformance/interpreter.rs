@@ -1,0 +1,353 @@
+//! Runs the steps of an entry through the facade's public API.
+
+use std::path::PathBuf;
+
+use arrow_array::RecordBatch;
+use serde_json::Value as Json;
+use spiral_bindings::{
+    Asof, CancelToken, Client, ClientOptions, CommitInfo, Error, KeyBounds, KeyColumn, Plan, Result, RowTypes,
+    ScanOptions, StringTypes, Table, Transaction, Value, WriteOptions, batch_from_rows, rows_from_batch, type_text,
+};
+
+use super::values::{self, keys, parts, read, row, same};
+
+/// Where an entry runs.
+pub(crate) enum Mode {
+    /// In memory.
+    Memory,
+    /// In a folder.
+    Folder(PathBuf),
+    /// Reading the tables of a folder at counted versions, as other languages do over HTTP.
+    Counted(PathBuf),
+}
+
+impl Mode {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Mode::Memory => "memory",
+            Mode::Folder(_) => "folder",
+            Mode::Counted(_) => "http",
+        }
+    }
+
+    /// Whether an entry names this store.
+    pub(crate) fn is_wanted(&self, entry: &Json) -> bool {
+        entry["stores"].as_array().is_none_or(|stores| stores.iter().any(|store| store == self.name()))
+    }
+
+    fn client(&self) -> Client {
+        let url = match self {
+            Mode::Memory => "memory:".to_owned(),
+            Mode::Folder(root) | Mode::Counted(root) => root.to_str().unwrap().to_owned(),
+        };
+        Client::connect(&url, &ClientOptions::default()).unwrap()
+    }
+}
+
+/// What became of an entry.
+pub(crate) struct Outcome(pub(crate) std::result::Result<(), String>);
+
+impl Outcome {
+    pub(crate) fn report(&self, entry: &str, mode: &Mode) -> Json {
+        values::report(entry, mode.name(), &self.0)
+    }
+}
+
+/// Runs an entry to its first step that is red.
+pub(crate) fn run_entry(entry: &Json, mode: &Mode) -> Outcome {
+    let client = mode.client();
+    let mut run = Run { client, table: None, version: 0, reads_only: matches!(mode, Mode::Counted(_)) };
+    for (at, step) in entry["steps"].as_array().unwrap().iter().enumerate() {
+        if let Err(detail) = futures::executor::block_on(run.step(step, None)) {
+            return Outcome(Err(format!("step {at}: {detail}")));
+        }
+    }
+    Outcome(Ok(()))
+}
+
+/// What a step returned, as far as the list compares it.
+enum Returned {
+    Nothing,
+    Version(u64),
+    Names(Vec<String>),
+    Versions(Vec<u64>),
+    Columns(Vec<(String, String, bool)>),
+    Rows { columns: Vec<(String, String)>, rows: Vec<Vec<Value>>, positions: Option<Vec<u64>> },
+}
+
+struct Run {
+    client: Client,
+    table: Option<Table>,
+    /// The version that the steps so far have made.
+    version: u64,
+    reads_only: bool,
+}
+
+impl Run {
+    async fn step(&mut self, step: &Json, turn: Option<usize>) -> std::result::Result<(), String> {
+        let kind = step["do"].as_str().unwrap();
+        if kind == "repeat" {
+            for turn in 0..usize::try_from(step["times"].as_u64().unwrap()).unwrap() {
+                for inner in step["steps"].as_array().unwrap() {
+                    Box::pin(self.step(inner, Some(turn))).await.map_err(|detail| format!("turn {turn}: {detail}"))?;
+                }
+            }
+            return Ok(());
+        }
+        let changes = matches!(kind, "create_table" | "write" | "delete" | "delete_where" | "transaction");
+        if changes && self.reads_only {
+            if kind == "create_table" && step.get("error").is_none() {
+                self.table = Some(self.client.table("t").await.map_err(|error| error.to_string())?);
+            }
+            self.version += u64::from(self.makes_a_version(step));
+            return Ok(());
+        }
+        let returned = match kind {
+            "create_table" => self.create(step).await,
+            "open_table" => self.client.table(step["name"].as_str().unwrap()).await.map(|_| Returned::Nothing),
+            "tables" => self.client.tables().await.map(Returned::Names),
+            "write" => self.write(step, turn).await,
+            "delete" => self.delete(step, turn).await,
+            "delete_where" => version(self.table().delete_where(step["where"].as_str().unwrap()).await),
+            "transaction" => self.transaction(step, turn).await,
+            "scan" => self.scan(step, turn).await,
+            "take" => self.take(step, turn).await,
+            "schema" => self.schema(step).await,
+            "history" => self.history(step).await,
+            "cancelled_scan" => self.cancelled_scan(step).await,
+            other => panic!("{other} is no step"),
+        };
+        if changes && returned.is_ok() {
+            self.version += u64::from(self.makes_a_version(step));
+        }
+        judge(step, turn, returned)
+    }
+
+    /// Whether a step, carried out, makes a version: a transaction that is aborted does not, nor does opening.
+    fn makes_a_version(&self, step: &Json) -> bool {
+        let reopened = step["do"] == "create_table" && self.version > 0;
+        step.get("error").is_none() && step["end"] != "abort" && step["no_version"] != true && !reopened
+    }
+
+    fn table(&self) -> &Table {
+        self.table.as_ref().expect("the entry has created its table")
+    }
+
+    async fn create(&mut self, step: &Json) -> Result<Returned> {
+        let keys: Vec<KeyColumn> = serde_json::from_value(step["keys"].clone()).unwrap();
+        let name = step["table"].as_str().unwrap_or("t");
+        let table = self.client.create_table(name, &keys, step["exist_ok"].as_bool().unwrap_or(false)).await?;
+        self.table = Some(table);
+        Ok(Returned::Nothing)
+    }
+
+    async fn batch(&self, step: &Json, turn: Option<usize>) -> Result<RecordBatch> {
+        let mut types: RowTypes = self.table().snapshot(None).await?.row_types().await?;
+        if let Some(declared) = step["types"].as_object() {
+            for (column, name) in declared {
+                types.declare(column, name.as_str().unwrap())?;
+            }
+        }
+        let rows: Vec<_> = step["rows"].as_array().unwrap().iter().map(|json| row(json, turn)).collect();
+        batch_from_rows(&rows, &types)
+    }
+
+    async fn write(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
+        let batch = self.batch(step, turn).await?;
+        version(self.table().write(vec![batch], write_options(step)).await)
+    }
+
+    async fn delete(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
+        let keys = self.table().key_batch(&keys(&step["keys"], turn))?;
+        version(self.table().delete(vec![keys]).await)
+    }
+
+    async fn transaction(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
+        let transaction: Transaction = self.table().transaction();
+        for inner in step["steps"].as_array().unwrap() {
+            match inner["do"].as_str().unwrap() {
+                "write" => {
+                    transaction.write(vec![self.batch(inner, turn).await?], write_options(inner)).await?;
+                }
+                "delete" => {
+                    let keys = self.table().key_batch(&keys(&inner["keys"], turn))?;
+                    transaction.delete(vec![keys]).await?;
+                }
+                "delete_where" => transaction.delete_where(inner["where"].as_str().unwrap()).await?,
+                other => panic!("{other} is no step of a transaction"),
+            }
+        }
+        match step["end"].as_str().unwrap() {
+            "commit" => version(transaction.commit().await),
+            _ => transaction.abort().await.map(|()| Returned::Nothing),
+        }
+    }
+
+    fn asof(&self, step: &Json) -> Option<Asof> {
+        let named = step["asof"].as_u64().or(self.reads_only.then_some(self.version));
+        named.map(Asof::Version)
+    }
+
+    fn options(step: &Json, turn: Option<usize>) -> ScanOptions {
+        let texts =
+            |json: &Json| json.as_array().map(|list| list.iter().map(|text| text.as_str().unwrap().into()).collect());
+        let bound = |name: &str| step.get(name).map(|json| parts(json, turn));
+        let bounds = KeyBounds { begin: bound("begin"), end: bound("end") };
+        ScanOptions {
+            select: texts(&step["select"]),
+            filter: step["where"].as_str().map(str::to_owned),
+            range: (bounds != KeyBounds::default()).then_some(bounds),
+            limit: step["limit"].as_u64(),
+            unordered: false,
+            keys_only: step["keys_only"].as_bool().unwrap_or(false),
+            strings: StringTypes::Written,
+        }
+    }
+
+    async fn scan(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
+        let plan = self.table().scan(Self::options(step, turn), self.asof(step)).await?;
+        let mut rows = Vec::new();
+        let batches = plan.batches();
+        while let Some(batch) = batches.next().await? {
+            rows.extend(values_of(&batch)?);
+        }
+        Ok(Returned::Rows { columns: columns_of(&plan), rows, positions: None })
+    }
+
+    async fn take(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
+        let plan = self.table().scan(Self::options(step, turn), self.asof(step)).await?;
+        let taken = plan.take(self.table().key_batch(&keys(&step["keys"], turn))?).await?;
+        let positions = Some(taken.positions.values().to_vec());
+        Ok(Returned::Rows { columns: columns_of(&plan), rows: values_of(&taken.rows)?, positions })
+    }
+
+    async fn schema(&self, step: &Json) -> Result<Returned> {
+        let columns = self.table().snapshot(self.asof(step)).await?.columns().await?;
+        Ok(Returned::Columns(
+            columns.into_iter().map(|column| (column.path, column.type_name, column.is_key)).collect(),
+        ))
+    }
+
+    async fn history(&self, step: &Json) -> Result<Returned> {
+        let limit = usize::try_from(step["limit"].as_u64().unwrap_or(100)).unwrap();
+        let history = self.table().history(limit).await?;
+        Ok(Returned::Versions(history.into_iter().map(|entry| entry.version).collect()))
+    }
+
+    async fn cancelled_scan(&self, step: &Json) -> Result<Returned> {
+        let token = CancelToken::new();
+        token.cancel();
+        token.guard(self.table().scan(Self::options(step, None), self.asof(step))).await?;
+        Ok(Returned::Nothing)
+    }
+}
+
+fn write_options(step: &Json) -> WriteOptions {
+    WriteOptions { push_down_nulls: step["push_down_nulls"].as_bool().unwrap_or(false) }
+}
+
+fn version(commit: Result<CommitInfo>) -> Result<Returned> {
+    commit.map(|commit| Returned::Version(commit.version))
+}
+
+fn columns_of(plan: &Plan) -> Vec<(String, String)> {
+    let schema = plan.schema();
+    schema.fields().iter().map(|field| (field.name().clone(), type_text(field.data_type()))).collect()
+}
+
+fn values_of(batch: &RecordBatch) -> Result<Vec<Vec<Value>>> {
+    let rows = rows_from_batch(batch)?;
+    Ok(rows.into_iter().map(|row| row.into_iter().map(|(_, value)| value).collect()).collect())
+}
+
+/// Compares what a step returned with what the list expects.
+fn judge(step: &Json, turn: Option<usize>, returned: Result<Returned>) -> std::result::Result<(), String> {
+    match (step.get("error"), returned) {
+        (Some(expected), Err(error)) => judge_error(expected, &error),
+        (Some(expected), Ok(_)) => Err(format!("succeeded instead of failing with {}", expected["code"])),
+        (None, Err(error)) => Err(error.to_string()),
+        (None, Ok(returned)) => match step.get("expect") {
+            Some(expected) => judge_result(expected, turn, &returned),
+            None => Ok(()),
+        },
+    }
+}
+
+fn judge_error(expected: &Json, error: &Error) -> std::result::Result<(), String> {
+    let found = [
+        ("code", error.code().to_string()),
+        ("kind", format!("{:?}", error.kind())),
+        ("message", error.message().to_owned()),
+    ];
+    for (part, text) in found {
+        if let Some(wanted) = expected[part].as_str()
+            && wanted != text
+        {
+            return Err(format!("the error's {part} is {text:?} instead of {wanted:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn judge_result(expected: &Json, turn: Option<usize>, returned: &Returned) -> std::result::Result<(), String> {
+    let differs = |what: &str, found: String| Err(format!("{what}: expected {}, found {found}", expected[what]));
+    match returned {
+        Returned::Nothing => {}
+        Returned::Version(version) => {
+            if expected["version"] != *version {
+                return differs("version", version.to_string());
+            }
+        }
+        Returned::Names(names) => {
+            if expected["names"] != serde_json::json!(names) {
+                return differs("names", format!("{names:?}"));
+            }
+        }
+        Returned::Versions(versions) => {
+            if expected["versions"] != serde_json::json!(versions) {
+                return differs("versions", format!("{versions:?}"));
+            }
+        }
+        Returned::Columns(columns) => {
+            let found: Vec<Json> = columns
+                .iter()
+                .map(|(path, name, key)| serde_json::json!({ "path": path, "type": name, "key": key }))
+                .collect();
+            if expected["columns"] != Json::Array(found.clone()) {
+                return differs("columns", Json::Array(found).to_string());
+            }
+        }
+        Returned::Rows { columns, rows, positions } => {
+            let found: Vec<Json> =
+                columns.iter().map(|(name, of)| serde_json::json!({ "name": name, "type": of })).collect();
+            if let Some(wanted) = expected.get("columns")
+                && *wanted != Json::Array(found.clone())
+            {
+                return differs("columns", Json::Array(found).to_string());
+            }
+            if let Some(count) = expected["count"].as_u64()
+                && count != rows.len() as u64
+            {
+                return differs("count", rows.len().to_string());
+            }
+            if let Some(wanted) = expected["rows"].as_array() {
+                if wanted.len() != rows.len() {
+                    return Err(format!("{} rows instead of {}", rows.len(), wanted.len()));
+                }
+                for (at, (wanted, found)) in wanted.iter().zip(rows).enumerate() {
+                    for ((json, value), (name, _)) in wanted.as_array().unwrap().iter().zip(found).zip(columns) {
+                        if !same(&read(json, turn), value) {
+                            return Err(format!("row {at}, column {name}: expected {json}, found {value:?}"));
+                        }
+                    }
+                }
+            }
+            if let (Some(wanted), Some(found)) = (expected.get("positions"), positions)
+                && *wanted != serde_json::json!(found)
+            {
+                return differs("positions", format!("{found:?}"));
+            }
+        }
+    }
+    Ok(())
+}
