@@ -1,5 +1,6 @@
 //! The engine of Spiral: a table store that lives on object storage alone.
 
+pub(crate) mod compaction;
 pub mod error;
 pub mod expr;
 pub mod format;

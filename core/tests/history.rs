@@ -196,6 +196,7 @@ struct Coverage {
     gaps_over_written_nulls: u64,
     merges: u64,
     takes: u64,
+    folds: u64,
     reopened: u64,
     checkpointed: u64,
 }
@@ -313,6 +314,8 @@ impl History {
             inline_max_bytes: if random.chance(50) { 0 } else { 16 << 10 },
             // Some writes of a handful of rows become several runs.
             partition_max_bytes: if random.chance(30) { 300 } else { 128 << 20 },
+            fold_operations: 1 + random.below(8) as usize,
+            fold_bytes: 32 << 10,
             checkpoint_commits: 1 + random.below(6) as usize,
             batch_readahead: random.below(3) as usize,
         }
@@ -391,6 +394,12 @@ impl History {
         self.model = model;
         self.versions.retain(|(version, ..)| *version != commit.version);
         self.versions.push((commit.version, commit.timestamp, self.model.clone()));
+        // A fold after the commit is a version of its own and changes nothing that readers see.
+        let after = self.table.snapshot();
+        if after.version() > commit.version {
+            self.versions.push((after.version(), after.timestamp(), self.model.clone()));
+            self.coverage.folds += 1;
+        }
     }
 
     async fn check_all(&mut self) {
@@ -501,6 +510,7 @@ fn every_version_of_a_random_history_reads_as_the_model_says() {
         total.gaps_over_written_nulls += coverage.gaps_over_written_nulls;
         total.merges += coverage.merges;
         total.takes += coverage.takes;
+        total.folds += coverage.folds;
         total.reopened += coverage.reopened;
         total.checkpointed += coverage.checkpointed;
     }
@@ -516,6 +526,7 @@ fn every_version_of_a_random_history_reads_as_the_model_says() {
         total.gaps_over_written_nulls,
         total.merges,
         total.takes,
+        total.folds,
         total.reopened,
         total.checkpointed,
     ] {

@@ -1,5 +1,6 @@
 //! Appending: a put of `log/<v>` has ended only when an entry is seen at `v`.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Log, LogEntry, LogRecord};
@@ -16,15 +17,6 @@ pub enum Append {
     Committed,
     /// Another transaction's record is at its version.
     Lost(LogRecord),
-}
-
-/// Faults that only tests plant, to prove that the simulation would notice them. All off otherwise.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PlantedFaults {
-    /// Take any record at the version for another's.
-    pub skip_own_id_check: bool,
-    /// Take a put without an answer for a commit.
-    pub trust_unsettled_puts: bool,
 }
 
 impl Log {
@@ -50,8 +42,14 @@ impl Log {
                 PutOutcome::Created => return Ok(Append::Committed),
                 PutOutcome::Exists => {}
                 PutOutcome::Unsettled(error) => {
+                    self.counts.unsettled.fetch_add(1, Ordering::Relaxed);
                     last_error = Some(error);
                     if self.faults.trust_unsettled_puts {
+                        return Ok(Append::Committed);
+                    }
+                    if self.faults.retry_at_next_version {
+                        let next = LogEntry { version: entry.version + 1, ..entry.clone() };
+                        self.store.put_if_absent(&Self::name(next.version), next.encode()?).await?;
                         return Ok(Append::Committed);
                     }
                 }
@@ -60,7 +58,10 @@ impl Log {
                 Ok(Some(record)) if record.txn() == Some(entry.txn) && !self.faults.skip_own_id_check => {
                     return Ok(Append::Committed);
                 }
-                Ok(Some(record)) => return Ok(Append::Lost(record)),
+                Ok(Some(record)) => {
+                    self.counts.lost.fetch_add(1, Ordering::Relaxed);
+                    return Ok(Append::Lost(record));
+                }
                 Ok(None) => {}
                 Err(error) => last_error = Some(error),
             }

@@ -5,6 +5,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{ENTRIES_IN_FLIGHT, Log, LogRecord};
 use crate::error::{Code, Error, Result};
 
+/// Versions looked for at once. A hint lags by a checkpoint's commits at most, unless its writer died: 1, 8 and then this
+/// many probes find that in three rounds.
+const PROBES_MAX: usize = 64;
+
 impl Log {
     /// All records after `version` up to the head, oldest first.
     ///
@@ -17,7 +21,7 @@ impl Log {
             let begin = version + 1 + records.len() as u64;
             let batch: Vec<Option<LogRecord>> = stream::iter(begin..begin + step)
                 .map(|version| self.probe(version, hinted))
-                .buffered(ENTRIES_IN_FLIGHT)
+                .buffered(PROBES_MAX)
                 .try_collect()
                 .await?;
             let wanted = batch.len();
@@ -28,7 +32,7 @@ impl Log {
             if present < wanted {
                 return Ok(records);
             }
-            step = (step * 4).min(ENTRIES_IN_FLIGHT as u64 * 4);
+            step = (step * 8).min(PROBES_MAX as u64);
         }
     }
 

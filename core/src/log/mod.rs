@@ -6,12 +6,14 @@
 
 mod append;
 mod clock;
+mod faults;
 mod head;
 mod hint;
 mod record;
 
-pub use append::{Append, PlantedFaults};
+pub use append::Append;
 pub use clock::next_timestamp;
+pub(crate) use faults::{AppendCounts, PlantedFaults};
 pub use hint::{Hint, TAIL_BYTES_MAX, TAIL_ENTRIES_MAX};
 pub use record::{CheckpointRef, LogEntry, LogRecord, Stub, TxnId};
 
@@ -34,18 +36,29 @@ pub struct Log {
     /// When the hint was last written, in milliseconds of the runtime's monotonic clock; negative before the first.
     hinted_at: Arc<AtomicI64>,
     faults: PlantedFaults,
+    counts: Arc<AppendCounts>,
 }
 
 impl Log {
     /// The log of the table or catalog whose folder `store` is.
     pub fn new(store: Store) -> Self {
-        Self { store, hinted_at: Arc::new(AtomicI64::new(-1)), faults: PlantedFaults::default() }
+        Self {
+            store,
+            hinted_at: Arc::new(AtomicI64::new(-1)),
+            faults: PlantedFaults::default(),
+            counts: Arc::default(),
+        }
     }
 
     /// The same log with faults planted, to prove that the simulation finds them.
     #[cfg(test)]
-    pub(crate) fn with_faults(self, faults: PlantedFaults) -> Self {
-        Self { faults, ..self }
+    pub(crate) fn with_faults(self, faults: PlantedFaults, counts: Arc<AppendCounts>) -> Self {
+        Self { faults, counts, ..self }
+    }
+
+    /// What a test planted.
+    pub(crate) fn faults(&self) -> PlantedFaults {
+        self.faults
     }
 
     /// The same log read and written through another handle.

@@ -163,7 +163,7 @@ fn memory_values(
 }
 
 /// An array in the type that blocks decode to.
-pub(super) fn physical(array: &ArrayRef) -> Result<ArrayRef> {
+pub(crate) fn physical(array: &ArrayRef) -> Result<ArrayRef> {
     let target = physical_type(array.data_type());
     if array.data_type() == &target { Ok(Arc::clone(array)) } else { Ok(arrow_cast::cast(array, &target)?) }
 }

@@ -3,15 +3,15 @@
 use crate::key::{KeyRows, KeyView, KeyVisitor, first_at_least};
 
 /// The union of several sorted inputs.
-pub(super) struct Union {
+pub(crate) struct Union {
     /// Number of distinct keys.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// For each input, the row of the union that each of its rows is; ascending.
-    pub(super) places: Vec<Vec<u32>>,
+    pub(crate) places: Vec<Vec<u32>>,
 }
 
 /// Merges inputs of one schema, each strictly sorted.
-pub(super) fn merge(inputs: &[KeyRows]) -> Union {
+pub(crate) fn merge(inputs: &[KeyRows]) -> Union {
     KeyRows::visit(inputs, MergeAll)
 }
 

@@ -18,9 +18,13 @@ mod take;
 
 use futures::stream::BoxStream;
 
+pub(crate) use gather::physical;
 pub(crate) use keys::read_keys;
+pub(crate) use merge::{Union, merge};
 pub use metrics::{PlanMetrics, StageTimes};
 pub use plan::Plan;
+pub(crate) use resolve::{Holds, Pick, Ranked, Resolution};
+pub(crate) use source::presence_field;
 pub use take::Taken;
 
 use crate::error::Result;

@@ -5,13 +5,13 @@ const NONE: u32 = u32::MAX;
 
 /// The place of a cell: the input, and the row in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pick {
+pub(crate) struct Pick {
     input: u32,
     row: u32,
 }
 
 impl Pick {
-    pub(super) fn get(self) -> Option<(usize, usize)> {
+    pub(crate) fn get(self) -> Option<(usize, usize)> {
         (self.input != NONE).then_some((self.input as usize, self.row as usize))
     }
 
@@ -22,22 +22,22 @@ impl Pick {
 }
 
 /// One input of a merge, in ascending order of rank.
-pub(super) struct Ranked<'a> {
+pub(crate) struct Ranked<'a> {
     /// The row of the union that each row of the input is.
-    pub(super) places: &'a [u32],
+    pub(crate) places: &'a [u32],
     /// Whether the input deletes its keys.
-    pub(super) tombstone: bool,
+    pub(crate) tombstone: bool,
 }
 
 /// The rows of a union of runs after deletions.
-pub(super) struct Resolution<'a> {
+pub(crate) struct Resolution<'a> {
     inputs: &'a [Ranked<'a>],
     /// For each row, the first input that no tombstone hides.
     visible_from: Vec<u32>,
 }
 
 impl<'a> Resolution<'a> {
-    pub(super) fn new(inputs: &'a [Ranked<'a>], rows: usize) -> Self {
+    pub(crate) fn new(inputs: &'a [Ranked<'a>], rows: usize) -> Self {
         let mut visible_from = vec![0; rows];
         for (input, ranked) in (0_u32..).zip(inputs) {
             if ranked.tombstone {
@@ -68,9 +68,20 @@ impl<'a> Resolution<'a> {
         (0_u32..).zip(exists).filter(|(_, exists)| *exists).map(|(row, _)| row).collect()
     }
 
+    /// For each row of the union, a place that has its key.
+    pub(crate) fn pick_any(&self) -> Vec<Pick> {
+        let mut picks = vec![Pick { input: NONE, row: 0 }; self.visible_from.len()];
+        for (input, ranked) in (0_u32..).zip(self.inputs) {
+            for (row, place) in (0_u32..).zip(ranked.places) {
+                picks[*place as usize] = Pick { input, row };
+            }
+        }
+        picks
+    }
+
     /// For each row of the union, the cell of highest rank among the inputs that hold the column. `holds` answers with
     /// the rows of an input that have a cell: all of them, those of a bitmap, or none.
-    pub(super) fn pick(&self, holds: impl Fn(usize) -> Holds<'a>) -> Vec<Pick> {
+    pub(crate) fn pick(&self, holds: impl Fn(usize) -> Holds<'a>) -> Vec<Pick> {
         let mut picks = vec![Pick { input: NONE, row: 0 }; self.visible_from.len()];
         for (number, (input, ranked)) in (0_u32..).zip(self.inputs.iter().enumerate()) {
             if ranked.tombstone {
@@ -93,7 +104,7 @@ impl<'a> Resolution<'a> {
 }
 
 /// The rows of an input that have a cell in a column.
-pub(super) enum Holds<'a> {
+pub(crate) enum Holds<'a> {
     Nothing,
     Everything,
     Some(&'a arrow_array::BooleanArray),

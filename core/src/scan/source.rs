@@ -100,6 +100,9 @@ impl Sources {
         }
         list.retain(|source| bound.ranges.intersects_span(source.first.as_bytes(), source.last.as_bytes()));
         list.sort_by_key(|source| source.rank);
+        if snapshot.table().log().faults().filter_stale_cells && bound.filter.is_some() {
+            list.pop();
+        }
         Ok(Self { store: store.clone(), caches: snapshot.table().caches().clone(), list })
     }
 
@@ -190,8 +193,7 @@ impl Loader<'_> {
 
 /// Inline rows as a run; `None` when none of the scan's groups has them.
 fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result<Option<Source>> {
-    let version =
-        table::inline_version(&entry.key).ok_or_else(|| Error::new(Code::Corrupt, "inline rows have no version"))?;
+    let rank = table::rank_of(&entry.key)?;
     let record: InlineRecord = decode(entry.value, "inline rows")?;
     let groups: BTreeSet<u32> = record.groups.iter().copied().filter(|group| bound.groups.contains(group)).collect();
     if groups.is_empty() && !record.tombstone {
@@ -202,7 +204,11 @@ fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result
         return Ok(None);
     }
     let position = |value: &ValueColumn| {
-        record.columns.iter().position(|id| *id == value.id).filter(|position| *position < rows.values.len())
+        record
+            .columns
+            .iter()
+            .position(|place| place.column == value.id)
+            .filter(|position| *position < rows.values.len())
     };
     let columns = bound
         .values
@@ -210,7 +216,7 @@ fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result
         .map(|value| position(value).map(|position| Cells { fragment: 0, position, presence: None }))
         .collect();
     Ok(Some(Source {
-        rank: Rank { version, ordinal: record.ordinal },
+        rank,
         tombstone: record.tombstone,
         first: rows.keys.key(0),
         last: rows.keys.key(rows.keys.len() - 1),
@@ -221,7 +227,7 @@ fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result
 }
 
 /// The physical field of presence bits.
-pub(super) fn presence_field() -> Field {
+pub(crate) fn presence_field() -> Field {
     Field::new("presence", DataType::Boolean, true)
 }
 

@@ -20,7 +20,7 @@ impl Table {
     /// Writes a checkpoint of the newest known version if one is due, and the hint.
     ///
     /// Failing is harmless: the next committer finds the checkpoint still due.
-    pub(super) async fn after_commit(&self) -> Result<()> {
+    pub(super) async fn checkpoint_if_due(&self) -> Result<()> {
         let state = self.state();
         let due = state.layers.len() >= self.options().checkpoint_commits.max(1) || state.changed() >= CHANGES_MAX;
         let root_page = if due { self.checkpoint(&state).await? } else { None };

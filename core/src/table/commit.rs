@@ -21,7 +21,7 @@ const RACES_MAX: u32 = 256;
 /// What a transaction changes, given the state it lands on.
 pub(crate) trait Rebase: Send + Sync {
     /// The changes on top of `state`, as version `state.version + 1`. Called again after a lost race.
-    fn changes<'a>(&'a self, state: &'a Arc<State>) -> BoxFuture<'a, Result<Commit>>;
+    fn changes<'a>(&'a self, table: &'a Table, state: &'a Arc<State>) -> BoxFuture<'a, Result<Commit>>;
 }
 
 /// A commit that took effect.
@@ -32,19 +32,26 @@ pub(crate) struct Committed {
 }
 
 impl Table {
-    /// Commits a transaction that began at version `began`.
+    /// Commits a transaction that began at version `began`, and does what is due after a commit.
     pub(crate) async fn commit(&self, txn: TxnId, began: u64, rebase: &dyn Rebase) -> Result<Committed> {
+        let committed = self.commit_only(txn, began, rebase).await?;
+        // The commit stands whatever becomes of these; what fails is still due for the next committer.
+        let _ = self.fold_if_due().await;
+        let _ = self.checkpoint_if_due().await;
+        Ok(committed)
+    }
+
+    /// Commits a transaction that began at version `began`.
+    pub(crate) async fn commit_only(&self, txn: TxnId, began: u64, rebase: &dyn Rebase) -> Result<Committed> {
         for race in 0..RACES_MAX {
             let state = self.state();
             self.check_horizon(&state, began).await?;
-            let commit = rebase.changes(&state).await?;
+            let commit = rebase.changes(self, &state).await?;
             let entry = self.entry(&state, txn, &commit)?;
             match self.log().append(&entry).await? {
                 Append::Committed => {
                     let committed = Committed { version: entry.version, timestamp: entry.timestamp };
                     self.adopt(Arc::new(replay(State::clone(&state), vec![LogRecord::Entry(entry)])?));
-                    // The commit stands whatever becomes of the checkpoint.
-                    let _ = self.after_commit().await;
                     return Ok(committed);
                 }
                 Append::Lost(_) => {

@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::records::Rank;
+use crate::error::{Code, Error, Result};
 use crate::types::ColumnPath;
 
 /// The table's [`super::records::TableMeta`]; the only key of its section.
@@ -18,6 +20,7 @@ const RUN: u8 = b'R';
 const FRAGMENT: u8 = b'F';
 const TOMBSTONE: u8 = b'D';
 const INLINE: u8 = b'I';
+const FOLD: u8 = b'L';
 const VERSION: u8 = b'V';
 const TIMESTAMP: u8 = b'T';
 
@@ -50,8 +53,8 @@ pub(crate) fn groups() -> Range<Bytes> {
 }
 
 /// The path a column or group entry is named by.
-pub(crate) fn path_of(key: &[u8]) -> crate::error::Result<ColumnPath> {
-    crate::types::ColumnPath::from_tuple(key.get(1..).unwrap_or_default())
+pub(crate) fn path_of(key: &[u8]) -> Result<ColumnPath> {
+    ColumnPath::from_tuple(key.get(1..).unwrap_or_default())
 }
 
 /// Where the spans of one section, group and chunk lie.
@@ -113,11 +116,25 @@ impl SpanScope {
 }
 
 /// Inline rows of one operation.
-pub(crate) fn inline(version: u64, ordinal: u32) -> Bytes {
+pub(crate) fn inline(rank: Rank) -> Bytes {
+    ranked(INLINE, rank)
+}
+
+/// A fold or a barrier, by its highest rank.
+pub(crate) fn fold(rank: Rank) -> Bytes {
+    ranked(FOLD, rank)
+}
+
+/// All folds and barriers, in order of rank.
+pub(crate) fn folds() -> Range<Bytes> {
+    Bytes::from_static(&[FOLD])..Bytes::from_static(&[FOLD + 1])
+}
+
+fn ranked(section: u8, rank: Rank) -> Bytes {
     let mut key = BytesMut::with_capacity(13);
-    key.put_u8(INLINE);
-    key.put_u64(version);
-    key.put_u32(ordinal);
+    key.put_u8(section);
+    key.put_u64(rank.version);
+    key.put_u32(rank.ordinal);
     key.freeze()
 }
 
@@ -126,9 +143,15 @@ pub(crate) fn inlines() -> Range<Bytes> {
     Bytes::from_static(&[INLINE])..Bytes::from_static(&[INLINE + 1])
 }
 
-/// Version of an inline entry.
-pub(crate) fn inline_version(key: &[u8]) -> Option<u64> {
-    key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)
+/// The rank that names an entry of inline rows or a fold.
+pub(crate) fn rank_of(key: &[u8]) -> Result<Rank> {
+    let part = |range: Range<usize>| key.get(range);
+    let version = part(1..9).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+    let ordinal = part(9..13).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+    match (version, ordinal) {
+        (Some(version), Some(ordinal)) => Ok(Rank { version, ordinal }),
+        _ => Err(Error::new(Code::Corrupt, "an entry that is named by its rank has none")),
+    }
 }
 
 /// The checkpoint of a version.

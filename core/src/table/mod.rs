@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use caches::Caches;
 pub(crate) use commit::Rebase;
 pub(crate) use keyspace::{
-    CHUNK_COLUMNS, META, SpanScope, column, columns_below, group, groups, inline, inline_version, inlines, path_of,
+    CHUNK_COLUMNS, META, SpanScope, column, columns_below, fold, folds, group, groups, inline, inlines, path_of,
+    rank_of,
 };
 pub use open::CreateOptions;
 pub(crate) use pages::Pages;
@@ -38,6 +39,10 @@ pub struct TableOptions {
     pub partition_max_bytes: usize,
     /// Writes up to this many bytes are carried by the commit itself instead of by files of their own.
     pub inline_max_bytes: usize,
+    /// Small writes after which their rows are folded from the commits into files.
+    pub fold_operations: usize,
+    /// Bytes of small writes after which their rows are folded from the commits into files.
+    pub fold_bytes: usize,
     /// Commits after which a checkpoint is written, so that readers replay no more of the log than that.
     pub checkpoint_commits: usize,
     /// Batches a scan prepares ahead of its reader; 0 chooses by the parallelism of the runtime.
@@ -46,7 +51,14 @@ pub struct TableOptions {
 
 impl Default for TableOptions {
     fn default() -> Self {
-        Self { partition_max_bytes: 128 << 20, inline_max_bytes: 16 << 10, checkpoint_commits: 64, batch_readahead: 0 }
+        Self {
+            partition_max_bytes: 128 << 20,
+            inline_max_bytes: 16 << 10,
+            fold_operations: 64,
+            fold_bytes: 32 << 10,
+            checkpoint_commits: 64,
+            batch_readahead: 0,
+        }
     }
 }
 

@@ -68,7 +68,10 @@ impl Table {
     /// # Errors
     /// `TableNotFound`, `NewerFormat`, `Corrupt`, the store's codes.
     pub async fn open(store: Store, options: TableOptions, caches: Caches) -> Result<Self> {
-        let log = Log::new(store.clone());
+        Self::open_log(Log::new(store.clone()), store, options, caches).await
+    }
+
+    pub(super) async fn open_log(log: Log, store: Store, options: TableOptions, caches: Caches) -> Result<Self> {
         let pages = Pages { store: store.clone(), cache: Arc::clone(&caches.pages) };
         let state = newest(&log, &pages).await?;
         let meta = state
@@ -147,7 +150,11 @@ async fn newest(log: &Log, pages: &Pages) -> Result<State> {
         }
         None => (search_start(log).await?, false, false),
     };
-    let records = if sealed { Vec::new() } else { log.tail(state.version, hinted).await? };
+    let records = if sealed || (hinted && log.faults().trust_hint) {
+        Vec::new()
+    } else {
+        log.tail(state.version, hinted).await?
+    };
     let state = replay(state, records)?;
     if state.version == 0 {
         return Err(Error::new(Code::TableNotFound, "no table exists here: check the address, or create one"));

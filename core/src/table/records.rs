@@ -120,24 +120,87 @@ pub(crate) struct FragmentRecord {
     pub(crate) columns: Vec<ColumnBinding>,
 }
 
+/// Where a value column belongs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Message)]
+pub(crate) struct ColumnPlace {
+    /// The group it belongs to.
+    #[prost(uint32, tag = "1")]
+    pub(crate) group: u32,
+    /// The chunk of the group whose fragments hold it.
+    #[prost(uint32, tag = "2")]
+    pub(crate) chunk: u32,
+    /// Permanent id.
+    #[prost(uint64, tag = "3")]
+    pub(crate) column: u64,
+}
+
 /// Rows small enough to live in the map itself until they are folded into files.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct InlineRecord {
-    /// Ordinal of the operation in its transaction.
-    #[prost(uint32, tag = "1")]
-    pub(crate) ordinal: u32,
     /// Whether the keys are deleted rather than written.
-    #[prost(bool, tag = "2")]
+    #[prost(bool, tag = "1")]
     pub(crate) tombstone: bool,
     /// An Arrow IPC stream of one batch: the key columns, then one column per entry of `columns`.
-    #[prost(bytes = "bytes", tag = "3")]
+    #[prost(bytes = "bytes", tag = "2")]
     pub(crate) rows: Bytes,
-    /// Permanent ids of the value columns in `rows`.
-    #[prost(uint64, repeated, tag = "4")]
-    pub(crate) columns: Vec<u64>,
+    /// The value columns in `rows`.
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) columns: Vec<ColumnPlace>,
     /// The groups in which the rows exist.
-    #[prost(uint32, repeated, tag = "5")]
+    #[prost(uint32, repeated, tag = "4")]
     pub(crate) groups: Vec<u32>,
+}
+
+/// What was folded into files and may be folded again; or, without runs, a *barrier*: files that some commit wrote at
+/// this rank, across which nothing is folded together.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FoldRecord {
+    /// The runs that the fold made.
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) runs: Vec<FoldedRun>,
+    /// Bytes of their rows in memory.
+    #[prost(uint64, tag = "2")]
+    pub(crate) bytes: u64,
+    /// The value columns of all runs.
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) columns: Vec<ColumnPlace>,
+    /// No rows, encoded as inline rows are: the stored types of the key columns and of `columns`.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(crate) types: Bytes,
+}
+
+impl FoldRecord {
+    pub(crate) fn is_barrier(&self) -> bool {
+        self.runs.is_empty()
+    }
+}
+
+/// One run of a fold, with everything that the map holds of it.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FoldedRun {
+    /// Its record in every group of `groups`, or among the tombstones.
+    #[prost(message, optional, tag = "1")]
+    pub(crate) run: Option<RunRecord>,
+    /// The groups in which its rows exist; none for tombstones.
+    #[prost(uint32, repeated, tag = "2")]
+    pub(crate) groups: Vec<u32>,
+    /// Its fragments.
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) fragments: Vec<FoldedFragment>,
+}
+
+/// One fragment of a fold.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct FoldedFragment {
+    /// The group.
+    #[prost(uint32, tag = "1")]
+    pub(crate) group: u32,
+    /// The chunk of the group.
+    #[prost(uint32, tag = "2")]
+    pub(crate) chunk: u32,
+    /// Its record.
+    #[prost(message, optional, tag = "3")]
+    pub(crate) record: Option<FragmentRecord>,
 }
 
 /// What a commit did, for people: listed by the history of a table, never needed to read data.

@@ -95,6 +95,11 @@ impl State {
         self.checkpoint.as_ref().map(|checkpoint| checkpoint.tree.clone()).unwrap_or_default()
     }
 
+    /// Whether the newest commit changed any entry of a range.
+    pub(crate) fn newest_changes(&self, range: &Range<Bytes>) -> bool {
+        self.layers.last().is_some_and(|layer| layer.changes.range(range.clone()).next().is_some())
+    }
+
     /// Number of changed entries above the checkpoint.
     pub(crate) fn changed(&self) -> usize {
         self.layers.iter().map(|layer| layer.changes.len()).sum()

@@ -13,23 +13,23 @@ use super::{delete, inline};
 use crate::bail;
 use crate::error::{Code, Error, Result};
 use crate::table::records::{
-    Change, ColumnBinding, ColumnRecord, Commit, FragmentRecord, GroupRecord, InlineRecord, Rank, RunRecord, Summary,
-    TableMeta, decode,
+    Change, ColumnBinding, ColumnPlace, ColumnRecord, Commit, FoldRecord, FragmentRecord, GroupRecord, InlineRecord,
+    Rank, RunRecord, Summary, TableMeta, decode,
 };
 use crate::table::{self, CHUNK_COLUMNS, Rebase, SpanScope, State, Table};
+use crate::tree::{Entry, Query};
 use crate::types::{ColumnPath, field_from_bytes, field_to_bytes};
 
 /// The operations of a transaction, to be proposed on one version after the other until one wins.
 pub(crate) struct Proposal<'a> {
-    pub(crate) table: &'a Table,
     pub(crate) began: u64,
     pub(crate) operations: &'a [Pending],
 }
 
 impl Rebase for Proposal<'_> {
-    fn changes<'a>(&'a self, state: &'a Arc<State>) -> BoxFuture<'a, Result<Commit>> {
+    fn changes<'a>(&'a self, table: &'a Table, state: &'a Arc<State>) -> BoxFuture<'a, Result<Commit>> {
         Box::pin(async move {
-            let mut builder = Builder::new(self, state).await?;
+            let mut builder = Builder::new(table, self.operations, state).await?;
             for (ordinal, operation) in self.operations.iter().enumerate() {
                 let rank = Rank {
                     version: state.version + 1,
@@ -40,7 +40,7 @@ impl Rebase for Proposal<'_> {
                     Pending::Write { columns, rows } => builder.write(rank, columns, rows)?,
                     Pending::Delete { rows } => builder.delete(rank, rows)?,
                     Pending::DeleteWhere { filter } => {
-                        let rows = delete::matching(self.table, state, self.began, filter).await?;
+                        let rows = delete::matching(table, state, self.began, filter).await?;
                         if rows.len() > 0 {
                             builder.delete(rank, &rows)?;
                         }
@@ -59,15 +59,17 @@ struct Builder {
     groups: HashMap<ColumnPath, GroupRecord>,
     columns: HashMap<ColumnPath, ColumnRecord>,
     changes: BTreeMap<Bytes, Change>,
+    /// Whether there are small writes, folded or not, that later ones may be folded with.
+    open: bool,
     summary: Summary,
 }
 
 impl Builder {
     /// Reads what the operations refer to, in one round per level of the tree.
-    async fn new(proposal: &Proposal<'_>, state: &State) -> Result<Self> {
+    async fn new(table: &Table, operations: &[Pending], state: &State) -> Result<Self> {
         let mut paths: BTreeSet<&ColumnPath> = BTreeSet::new();
         let mut groups: BTreeSet<ColumnPath> = BTreeSet::from([ColumnPath::root()]);
-        for operation in proposal.operations {
+        for operation in operations {
             if let Pending::Write { columns, .. } = operation {
                 for column in columns.iter() {
                     paths.insert(&column.path);
@@ -83,8 +85,13 @@ impl Builder {
         let keys = std::iter::once(Bytes::from_static(table::META))
             .chain(names.iter().map(table::column))
             .chain(names.iter().map(table::group))
-            .collect();
-        let mut values = state.get_many(&proposal.table.pages(proposal.table.store()), keys).await?.into_iter();
+            .map(Query::Get);
+        let mut queries: Vec<Query> = vec![Query::Range(table::inlines()), Query::Range(table::folds())];
+        queries.extend(keys);
+        let mut answers = state.query(&table.pages(table.store()), &queries).await?.into_iter();
+        let inlines = answers.next().unwrap_or_default();
+        let open = is_open(&inlines, &answers.next().unwrap_or_default())?;
+        let mut values = answers.map(|mut entries| entries.pop().map(|entry| entry.value));
         let meta = values.next().flatten().ok_or_else(|| Error::new(Code::Corrupt, "the table has no metadata"))?;
         let mut builder = Self {
             meta: decode(meta, "table")?,
@@ -92,6 +99,7 @@ impl Builder {
             groups: HashMap::new(),
             columns: HashMap::new(),
             changes: BTreeMap::new(),
+            open,
             summary: Summary::default(),
         };
         for path in &names {
@@ -119,15 +127,18 @@ impl Builder {
             self.column(column)?;
         }
         match rows {
-            PendingRows::Runs(runs) => runs.iter().try_for_each(|run| self.run(rank, run)),
+            PendingRows::Runs(runs) => {
+                self.barrier(rank);
+                runs.iter().try_for_each(|run| self.run(rank, run))
+            }
             PendingRows::Inline(rows) => {
-                let ids = columns.iter().map(|column| self.columns[&column.path].id).collect();
+                let places = columns.iter().map(|column| place(&self.columns[&column.path])).collect();
                 let mut groups: BTreeSet<u32> = columns.iter().map(|column| self.columns[&column.path].group).collect();
                 if groups.is_empty() {
                     groups.insert(self.group(&ColumnPath::root())?.id);
                 }
                 let groups = groups.into_iter().collect();
-                self.inline(rank, InlineRecord { tombstone: false, columns: ids, groups, ..inline_record(rows)? });
+                self.inline(rank, InlineRecord { tombstone: false, columns: places, groups, ..inline_record(rows)? });
                 Ok(())
             }
         }
@@ -139,6 +150,7 @@ impl Builder {
         self.summary.bytes += rows.bytes();
         match rows {
             PendingRows::Runs(runs) => {
+                self.barrier(rank);
                 for run in runs {
                     self.span(&SpanScope::tombstones(), run, &run_record(rank, run), &run.keys.path);
                 }
@@ -151,7 +163,16 @@ impl Builder {
     }
 
     fn inline(&mut self, rank: Rank, record: InlineRecord) {
-        self.put(table::inline(rank.version, rank.ordinal), &InlineRecord { ordinal: rank.ordinal, ..record }, None);
+        self.put(table::inline(rank), &record, None);
+        self.open = true;
+    }
+
+    /// Keeps small writes before these files apart from small writes after them, when they are folded.
+    fn barrier(&mut self, rank: Rank) {
+        if self.open {
+            self.put(table::fold(rank), &FoldRecord::default(), None);
+            self.open = false;
+        }
     }
 
     /// The rows of a run in every group it writes, and the fragments with their values.
@@ -251,6 +272,21 @@ impl Builder {
         }
         Ok(Commit { changes: self.changes.into_values().collect(), summary: Some(self.summary) })
     }
+}
+
+fn place(column: &ColumnRecord) -> ColumnPlace {
+    ColumnPlace { group: column.group, chunk: column.ordinal / CHUNK_COLUMNS, column: column.id }
+}
+
+/// Whether the last of all small writes, folds and barriers is no barrier.
+fn is_open(inlines: &[Entry], folds: &[Entry]) -> Result<bool> {
+    let Some(fold) = folds.last() else { return Ok(!inlines.is_empty()) };
+    if let Some(inline) = inlines.last()
+        && table::rank_of(&inline.key)? > table::rank_of(&fold.key)?
+    {
+        return Ok(true);
+    }
+    Ok(!decode::<FoldRecord>(fold.value.clone(), "fold")?.is_barrier())
 }
 
 /// A type that was checked when the write began and differs now: another transaction created the column meanwhile.

@@ -161,7 +161,7 @@ impl Transaction {
         if self.operations.is_empty() {
             return Ok(CommitInfo { version: self.began(), timestamp: self.snapshot.timestamp() });
         }
-        let proposal = Proposal { table: &self.table, began: self.began(), operations: &self.operations };
+        let proposal = Proposal { began: self.began(), operations: &self.operations };
         let committed = self.table.commit(self.id, self.began(), &proposal).await?;
         Ok(CommitInfo { version: committed.version, timestamp: committed.timestamp })
     }
