@@ -3,6 +3,10 @@
 use crate::bail;
 use crate::error::{Code, Result};
 
+/// A commit that comes this long after the last one asks the store for its time first. Until then the last commit's
+/// own timestamp vouches for the clock.
+pub const UNVOUCHED_MICROS: i64 = 86_400 * 1_000_000;
+
 /// How far a writer's clock may be ahead of the store's.
 const AHEAD_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
 

@@ -12,7 +12,7 @@ mod hint;
 mod record;
 
 pub use append::Append;
-pub use clock::next_timestamp;
+pub use clock::{UNVOUCHED_MICROS, next_timestamp};
 pub(crate) use faults::{AppendCounts, PlantedFaults};
 pub use hint::{Hint, TAIL_BYTES_MAX, TAIL_ENTRIES_MAX};
 pub use record::{CheckpointRef, LogEntry, LogRecord, Stub, TxnId};

@@ -7,7 +7,7 @@ use prost::Message;
 
 use crate::bail;
 use crate::error::{Code, Error, Result};
-use crate::format::{FEATURES, Kind, decode, encode};
+use crate::format::{Features, Kind, decode, encode};
 use crate::runtime::Runtime;
 use crate::tree::Tree;
 
@@ -47,6 +47,9 @@ pub struct CheckpointRef {
     /// The state.
     #[prost(message, required, tag = "3")]
     pub tree: Tree,
+    /// What the table needs at that version.
+    #[prost(message, required, tag = "4")]
+    pub features: Features,
 }
 
 /// An entry as it is stored.
@@ -60,11 +63,9 @@ pub(crate) struct EntryMessage {
     timestamp: i64,
     #[prost(message, optional, tag = "4")]
     checkpoint: Option<CheckpointRef>,
-    #[prost(string, repeated, tag = "5")]
-    reader_features: Vec<String>,
-    #[prost(string, repeated, tag = "6")]
-    writer_features: Vec<String>,
-    #[prost(bytes = "bytes", tag = "7")]
+    #[prost(message, required, tag = "5")]
+    features: Features,
+    #[prost(bytes = "bytes", tag = "6")]
     body: Bytes,
 }
 
@@ -96,10 +97,8 @@ pub struct LogEntry {
     pub timestamp: i64,
     /// The newest checkpoint before it.
     pub checkpoint: Option<CheckpointRef>,
-    /// Features a reader must know from this version on.
-    pub reader_features: Vec<String>,
-    /// Features a writer must know from this version on.
-    pub writer_features: Vec<String>,
+    /// What the table needs from this version on; every entry repeats it.
+    pub features: Features,
     /// What it changes, encoded by the owner of the log.
     pub body: Bytes,
 }
@@ -120,24 +119,19 @@ impl LogEntry {
             txn: Bytes::copy_from_slice(&self.txn.0.to_be_bytes()),
             timestamp: self.timestamp,
             checkpoint: self.checkpoint.clone(),
-            reader_features: self.reader_features.clone(),
-            writer_features: self.writer_features.clone(),
+            features: self.features.clone(),
             body: self.body.clone(),
         }
     }
 
     pub(crate) fn from_message(message: EntryMessage) -> Result<Self> {
-        if let Some(feature) = message.reader_features.iter().find(|feature| !FEATURES.contains(&feature.as_str())) {
-            return Err(Error::new(Code::NewerFormat, format!("reading needs feature {feature:?}: upgrade"))
-                .with_version(message.version));
-        }
+        message.features.check_readable().map_err(|error| error.with_version(message.version))?;
         Ok(Self {
             version: message.version,
             txn: TxnId::from_bytes(&message.txn)?,
             timestamp: message.timestamp,
             checkpoint: message.checkpoint,
-            reader_features: message.reader_features,
-            writer_features: message.writer_features,
+            features: message.features,
             body: message.body,
         })
     }
@@ -145,16 +139,6 @@ impl LogEntry {
     /// The framed bytes of the entry.
     pub fn encode(&self) -> Result<Bytes> {
         encode(Kind::Entry, &self.to_message().encode_to_vec())
-    }
-
-    /// Fails when this build must not write on top of this entry.
-    pub fn check_writable(&self) -> Result<()> {
-        match self.writer_features.iter().find(|feature| !FEATURES.contains(&feature.as_str())) {
-            Some(feature) => {
-                Err(Error::new(Code::NewerFormat, format!("writing needs feature {feature:?}: upgrade, or only read")))
-            }
-            None => Ok(()),
-        }
     }
 }
 

@@ -185,6 +185,17 @@ impl Store {
         Path::parse(full).map_err(|error| Error::new(Code::InvalidArgument, error.to_string()).with_path(path))
     }
 
+    /// Writes an empty object and removes it again; returns when the store says that it was written, in microseconds
+    /// since 1970, or `None` where it does not say.
+    pub async fn write_time(&self, path: &str) -> Option<i64> {
+        let full = self.resolve(path).ok()?;
+        self.put(path, Bytes::new()).await.ok()?;
+        let found = self.shared.objects.head(&full).await;
+        // What is left behind is empty, and collection removes it.
+        let _ = self.delete(path).await;
+        Some(found.ok()?.last_modified.timestamp_micros())
+    }
+
     /// Writes an object whose name no other writer uses. Repeats are harmless, so it is retried.
     ///
     /// # Errors

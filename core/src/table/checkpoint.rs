@@ -53,7 +53,12 @@ impl Table {
         if let Some(root) = &tree.root {
             pages.remember(root, &root_page);
         }
-        let checkpoint = CheckpointRef { version: state.version, timestamp: state.timestamp, tree };
+        let checkpoint = CheckpointRef {
+            version: state.version,
+            timestamp: state.timestamp,
+            tree,
+            features: state.features.clone(),
+        };
         // Commits may have landed meanwhile, and with them a newer checkpoint.
         let current = self.state();
         if current.checkpoint.as_ref().is_none_or(|known| known.version < checkpoint.version) {

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use prost::Message;
 
-use super::open::replay;
+use super::open::{replay, store_time};
 use super::records::{Commit, TableMeta, decode};
 use super::state::State;
 use super::{META, Table};
 use crate::bail;
 use crate::error::{Code, Error, Result};
-use crate::log::{Append, LogEntry, LogRecord, TxnId, next_timestamp};
+use crate::log::{Append, LogEntry, LogRecord, TxnId, UNVOUCHED_MICROS, next_timestamp};
 
 /// Races a commit loses before it gives up.
 const RACES_MAX: u32 = 256;
@@ -45,9 +45,10 @@ impl Table {
     pub(crate) async fn commit_only(&self, txn: TxnId, began: u64, rebase: &dyn Rebase) -> Result<Committed> {
         for race in 0..RACES_MAX {
             let state = self.state();
+            state.features.check_writable()?;
             self.check_horizon(&state, began).await?;
             let commit = rebase.changes(self, &state).await?;
-            let entry = self.entry(&state, txn, &commit)?;
+            let entry = self.entry(&state, txn, &commit).await?;
             match self.log().append(&entry).await? {
                 Append::Committed => {
                     let committed = Committed { version: entry.version, timestamp: entry.timestamp };
@@ -67,14 +68,16 @@ impl Table {
         Err(Error::new(Code::CommitContention, format!("other writers won {RACES_MAX} races in a row: try again")))
     }
 
-    fn entry(&self, state: &State, txn: TxnId, commit: &Commit) -> Result<LogEntry> {
+    async fn entry(&self, state: &State, txn: TxnId, commit: &Commit) -> Result<LogEntry> {
+        let now = self.runtime().now_micros();
+        let far = now.saturating_sub(state.timestamp) > UNVOUCHED_MICROS;
+        let store_now = if far { store_time(self.store()).await } else { None };
         Ok(LogEntry {
             version: state.version + 1,
             txn,
-            timestamp: next_timestamp(state.timestamp, self.runtime().now_micros(), None)?,
+            timestamp: next_timestamp(state.timestamp, now, store_now)?,
             checkpoint: state.checkpoint.clone(),
-            reader_features: Vec::new(),
-            writer_features: Vec::new(),
+            features: state.features.clone(),
             body: Bytes::from(commit.encode_to_vec()),
         })
     }

@@ -9,6 +9,7 @@ use super::records::{Change, Commit, GroupRecord, Summary, TableMeta, decode};
 use super::state::{Layer, State};
 use super::{Caches, Inner, META, Pages, Table, TableOptions, group};
 use crate::error::{Code, Error, Result};
+use crate::format::Features;
 use crate::key::KeySchema;
 use crate::log::{Append, CheckpointRef, Hint, Log, LogEntry, LogRecord, TxnId, next_timestamp};
 use crate::store::{Store, prove_put_if_absent};
@@ -43,7 +44,7 @@ impl Table {
             if !create.store_is_proven {
                 prove_put_if_absent(&store, PROBES).await?;
             }
-            let entry = first_entry(&store, &key_schema)?;
+            let entry = first_entry(&store, &key_schema).await?;
             if let Append::Committed = log.append(&entry).await? {
                 let hint = Hint { tail: vec![entry], ..Hint::default() };
                 log.write_hint(&hint, true).await;
@@ -103,8 +104,14 @@ fn describe(schema: &KeySchema) -> String {
     fields.join(", ")
 }
 
+/// What time it is for the store; `None` where it does not tell.
+pub(super) async fn store_time(store: &Store) -> Option<i64> {
+    let runtime = store.runtime();
+    store.write_time(&format!("{PROBES}/{:016x}", runtime.random_u64())).await
+}
+
 /// The entry that makes a table: its key schema and the root group.
-fn first_entry(store: &Store, key_schema: &KeySchema) -> Result<LogEntry> {
+async fn first_entry(store: &Store, key_schema: &KeySchema) -> Result<LogEntry> {
     let runtime = store.runtime();
     let meta = TableMeta {
         key_fields: key_schema.fields().iter().map(|field| Ok(field_to_bytes(field)?.into())).collect::<Result<_>>()?,
@@ -124,10 +131,9 @@ fn first_entry(store: &Store, key_schema: &KeySchema) -> Result<LogEntry> {
     Ok(LogEntry {
         version: 1,
         txn: TxnId::random(runtime.as_ref()),
-        timestamp: next_timestamp(0, runtime.now_micros(), None)?,
+        timestamp: next_timestamp(0, runtime.now_micros(), store_time(store).await)?,
         checkpoint: None,
-        reader_features: Vec::new(),
-        writer_features: Vec::new(),
+        features: Features::default(),
         body: Commit { changes, summary: Some(summary) }.encode_to_vec().into(),
     })
 }
@@ -144,7 +150,7 @@ async fn newest(log: &Log, pages: &Pages) -> Result<State> {
             if let Some(root) = hint.checkpoint.as_ref().and_then(|checkpoint| checkpoint.tree.root.as_ref()) {
                 pages.remember(root, &hint.root_page);
             }
-            let start = hint.checkpoint.map_or_else(State::empty, State::at_checkpoint);
+            let start = hint.checkpoint.map_or_else(|| Ok(State::empty()), State::at_checkpoint)?;
             let records = hint.tail.into_iter().map(LogRecord::Entry).collect();
             (replay(start, records)?, true, hint.sealed)
         }
@@ -180,7 +186,7 @@ async fn search_start(log: &Log) -> Result<State> {
                 }
             }
             None if step > 1 => step = 1,
-            None => return Ok(checkpoint.map_or_else(State::empty, State::at_checkpoint)),
+            None => return checkpoint.map_or_else(|| Ok(State::empty()), State::at_checkpoint),
         }
     }
 }
@@ -191,7 +197,7 @@ pub(super) fn replay(mut state: State, records: Vec<LogRecord>) -> Result<State>
         if let LogRecord::Stub(stub) = &record
             && let Some(checkpoint) = stub.checkpoint.clone().filter(|found| found.version >= stub.version)
         {
-            state = State::at_checkpoint(checkpoint);
+            state = State::at_checkpoint(checkpoint)?;
             continue;
         }
         if record.version() <= state.version {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::store::{BlockKey, ByteCache, Store};
 use crate::tree::{Page, PageRef, PageSource};
 
@@ -24,7 +24,7 @@ impl Pages {
     /// Puts a page that came with the hint into the cache.
     pub(crate) fn remember(&self, page: &PageRef, bytes: &Bytes) {
         // A page that does not fit its reference is read from the checkpoint instead.
-        if bytes.len() as u64 == u64::from(page.length)
+        if page.matches(bytes)
             && let (Ok(key), Ok(decoded)) = (self.key(page), Page::decode(bytes))
         {
             self.cache.insert(key, Arc::new(decoded));
@@ -39,6 +39,10 @@ impl PageSource for Pages {
             let load = || async move {
                 let range = wanted.offset..wanted.offset + u64::from(wanted.length);
                 let bytes = store.get_range(&wanted.object, range).await?;
+                if !wanted.matches(&bytes) {
+                    let error = Error::new(Code::Corrupt, "the checksum of a checkpoint page does not match");
+                    return Err(error.with_path(&wanted.object));
+                }
                 Ok(Arc::new(Page::decode(&bytes).map_err(|error| error.with_path(&wanted.object))?))
             };
             self.cache.get_or_load(&self.key(page)?, load).await

@@ -21,7 +21,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 
 use super::{Caches, CreateOptions, Snapshot, Table, TableOptions};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Code, ErrorKind, Result};
 use crate::expr::parse;
 use crate::key::KeySchema;
 use crate::log::{AppendCounts, Log, LogRecord, PlantedFaults, TxnId};
@@ -330,6 +330,31 @@ fn the_same_seed_is_the_same_run() {
         assert_eq!(first.1, second.1, "seed {seed}");
         assert_eq!(format!("{:?}", first.0), format!("{:?}", second.0));
     }
+}
+
+#[test]
+fn a_clock_that_is_years_ahead_is_refused() {
+    // Virtual time is behind that of the memory store, which is real.
+    let simulated = Simulated::new(1);
+    simulated.set_clock_skew("ahead", 20 * 365 * 86_400 * 1_000_000);
+    let objects = Arc::new(InMemory::new());
+    let store = |runtime| Store::new(Arc::clone(&objects) as _, Path::from("t"), runtime);
+    let written = simulated.block_on(async {
+        let keys = KeySchema::try_new([("k", DataType::Int64)]).unwrap();
+        let create = CreateOptions { store_is_proven: true, ..CreateOptions::default() };
+        let caches = Caches::default();
+        let ahead = store(simulated.actor("ahead"));
+        let refused =
+            Table::create(ahead.clone(), keys.clone(), create.clone(), TableOptions::default(), caches.clone()).await;
+        assert_eq!(refused.err().unwrap().code(), Code::ClockAhead);
+        let right = store(simulated.runtime());
+        let table = Table::create(right, keys, create, TableOptions::default(), caches.clone()).await.unwrap();
+        let ahead = Table::open(ahead, TableOptions::default(), caches).await.unwrap();
+        let refused = ahead.write_batch(rows(&[(1, 1)])).await.unwrap_err();
+        assert_eq!(refused.code(), Code::ClockAhead);
+        table.write_batch(rows(&[(1, 1)])).await.unwrap().version
+    });
+    assert_eq!(written.unwrap(), 2);
 }
 
 #[test]

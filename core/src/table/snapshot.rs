@@ -139,7 +139,7 @@ impl Table {
         let floor = state.query(&pages, &[Query::Floor { from: from.clone(), key: key.clone() }]).await?;
         let floor = floor.into_iter().flatten().next_back();
         let start = match floor {
-            Some(entry) => State::at_checkpoint(decode::<CheckpointRef>(entry.value, "checkpoint")?),
+            Some(entry) => State::at_checkpoint(decode::<CheckpointRef>(entry.value, "checkpoint")?)?,
             None => State::empty(),
         };
         // The log between this checkpoint and the next one, which lies behind the wanted state.

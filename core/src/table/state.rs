@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::records::Commit;
 use crate::error::Result;
+use crate::format::Features;
 use crate::log::{CheckpointRef, LogEntry};
 use crate::tree::{Entry, EntryValue, PageSource, Query, Tree};
 
@@ -42,30 +43,38 @@ pub(crate) struct State {
     pub(crate) checkpoint: Option<CheckpointRef>,
     /// Commits after the checkpoint, oldest first.
     pub(crate) layers: Vec<Arc<Layer>>,
+    /// What reading and writing this version need.
+    pub(crate) features: Features,
 }
 
 impl State {
     /// The state before the first commit.
     pub(crate) fn empty() -> Self {
-        Self { version: 0, timestamp: 0, checkpoint: None, layers: Vec::new() }
+        Self { version: 0, timestamp: 0, checkpoint: None, layers: Vec::new(), features: Features::default() }
     }
 
     /// The state a checkpoint holds.
-    pub(crate) fn at_checkpoint(checkpoint: CheckpointRef) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// `NewerFormat` when this build cannot read it.
+    pub(crate) fn at_checkpoint(checkpoint: CheckpointRef) -> Result<Self> {
+        checkpoint.features.check_readable()?;
+        Ok(Self {
             version: checkpoint.version,
             timestamp: checkpoint.timestamp,
+            features: checkpoint.features.clone(),
             checkpoint: Some(checkpoint),
             layers: Vec::new(),
-        }
+        })
     }
 
     /// The state after one more commit.
     pub(crate) fn with_layer(&self, layer: Arc<Layer>) -> Self {
         let mut layers = self.layers.clone();
         let (version, timestamp) = (layer.version, layer.timestamp);
+        let features = layer.entry.features.clone();
         layers.push(layer);
-        Self { version, timestamp, checkpoint: self.checkpoint.clone(), layers }
+        Self { version, timestamp, checkpoint: self.checkpoint.clone(), layers, features }
     }
 
     /// The same state on a newer checkpoint: layers it contains are dropped.
@@ -77,17 +86,18 @@ impl State {
     /// An earlier state that this one still holds, the checkpoint's or a layer's.
     pub(crate) fn until(&self, last: impl Fn(u64, i64) -> bool) -> Option<Self> {
         let kept = self.layers.iter().take_while(|layer| last(layer.version, layer.timestamp)).count();
-        let (version, timestamp) = match kept.checked_sub(1).map(|last| &self.layers[last]) {
-            Some(layer) => (layer.version, layer.timestamp),
+        let (version, timestamp, features) = match kept.checked_sub(1).map(|last| &self.layers[last]) {
+            Some(layer) => (layer.version, layer.timestamp, layer.entry.features.clone()),
             None => {
                 let checkpoint = self.checkpoint.as_ref()?;
                 if !last(checkpoint.version, checkpoint.timestamp) {
                     return None;
                 }
-                (checkpoint.version, checkpoint.timestamp)
+                (checkpoint.version, checkpoint.timestamp, checkpoint.features.clone())
             }
         };
-        Some(Self { version, timestamp, checkpoint: self.checkpoint.clone(), layers: self.layers[..kept].to_vec() })
+        let (checkpoint, layers) = (self.checkpoint.clone(), self.layers[..kept].to_vec());
+        Some(Self { version, timestamp, checkpoint, layers, features })
     }
 
     /// The tree under the layers.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Code, Error, Result};
 use crate::format::{Kind, decode, encode};
@@ -21,6 +22,16 @@ pub struct PageRef {
     /// Bytes of the framed page.
     #[prost(uint32, tag = "3")]
     pub length: u32,
+    /// XXH3-64 of the framed page: another page in its place is noticed, too.
+    #[prost(fixed64, tag = "4")]
+    pub checksum: u64,
+}
+
+impl PageRef {
+    /// Whether bytes are the page that was written.
+    pub(crate) fn matches(&self, bytes: &Bytes) -> bool {
+        bytes.len() as u64 == u64::from(self.length) && xxh3_64(bytes) == self.checksum
+    }
 }
 
 /// A version of the tree: its root and height. Height 0 is the empty tree, 1 a single leaf.

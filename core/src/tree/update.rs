@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use prost::Message;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::page::{Child, Entry, EntryValue, Page, PageRef, Tree};
 use super::query::PageSource;
@@ -34,7 +35,12 @@ impl PageSink {
         let encoded = page.encode()?;
         let length = u32::try_from(encoded.len())
             .map_err(|_| Error::new(Code::LimitExceeded, "a checkpoint page exceeds 4 GiB"))?;
-        let reference = PageRef { object: self.object.clone(), offset: self.bytes.len() as u64, length };
+        let reference = PageRef {
+            object: self.object.clone(),
+            offset: self.bytes.len() as u64,
+            length,
+            checksum: xxh3_64(&encoded),
+        };
         self.bytes.extend_from_slice(&encoded);
         Ok(reference)
     }
