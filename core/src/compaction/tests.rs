@@ -41,9 +41,10 @@ struct Recording {
 }
 
 impl PageSource for Recording {
-    fn page<'a>(&'a self, page: &'a PageRef) -> BoxFuture<'a, Result<Arc<Page>>> {
-        self.seen.lock().unwrap().insert((page.object.clone(), page.offset), u64::from(page.length));
-        self.pages.page(page)
+    fn pages<'a>(&'a self, pages: &'a [PageRef]) -> BoxFuture<'a, Result<Vec<Arc<Page>>>> {
+        let seen = pages.iter().map(|page| ((page.object.clone(), page.offset), u64::from(page.length)));
+        self.seen.lock().unwrap().extend(seen);
+        self.pages.pages(pages)
     }
 }
 

@@ -6,19 +6,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::{StreamExt, TryStreamExt, stream};
 
 use super::page::{Child, Entry, HEIGHT_MAX, Page, PageRef, Tree};
 use crate::bail;
-use crate::error::{Code, Result};
-
-/// Pages requested at the same time.
-const PAGES_IN_FLIGHT: usize = 32;
+use crate::error::{Code, Error, Result};
 
 /// Supplies pages, from a cache or the store.
 pub trait PageSource: Send + Sync {
+    /// Reads pages in one round, in the order asked for.
+    fn pages<'a>(&'a self, pages: &'a [PageRef]) -> BoxFuture<'a, Result<Vec<Arc<Page>>>>;
+
     /// Reads one page.
-    fn page<'a>(&'a self, page: &'a PageRef) -> BoxFuture<'a, Result<Arc<Page>>>;
+    fn page<'a>(&'a self, page: &'a PageRef) -> BoxFuture<'a, Result<Arc<Page>>> {
+        Box::pin(async move {
+            let page = self.pages(std::slice::from_ref(page)).await?.pop();
+            page.ok_or_else(|| Error::new(Code::Internal, "a page was asked for and not read"))
+        })
+    }
 }
 
 /// A question to a tree.
@@ -82,12 +86,13 @@ impl Tree {
         if self.height > HEIGHT_MAX {
             bail!(Code::Corrupt, "a checkpoint claims a height of {}", self.height);
         }
-        let mut level: Vec<(PageRef, Vec<usize>)> = vec![(root.clone(), (0..queries.len()).collect())];
+        let mut level = vec![root.clone()];
+        let mut asked_of: Vec<Vec<usize>> = vec![(0..queries.len()).collect()];
         for _ in 0..self.height {
-            let read = fetch(pages, &level).await?;
-            let mut below: Vec<(PageRef, Vec<usize>)> = Vec::new();
+            let read = pages.pages(&level).await?;
+            let (mut below, mut asked_below): (Vec<PageRef>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
             let mut place: HashMap<PageRef, usize> = HashMap::new();
-            for ((_, asked), page) in level.iter().zip(read) {
+            for (asked, page) in asked_of.iter().zip(read) {
                 match page.as_ref() {
                     Page::Leaf(entries) => {
                         asked.iter().for_each(|at| collect(&queries[*at], entries, &mut answers[*at]))
@@ -96,26 +101,22 @@ impl Tree {
                         for (child, asked) in descend(children, queries, asked) {
                             let page = child.page()?;
                             let at = *place.entry(page.clone()).or_insert_with(|| {
-                                below.push((page.clone(), Vec::new()));
+                                below.push(page.clone());
+                                asked_below.push(Vec::new());
                                 below.len() - 1
                             });
-                            below[at].1.extend(asked);
+                            asked_below[at].extend(asked);
                         }
                     }
                 }
             }
-            level = below;
+            (level, asked_of) = (below, asked_below);
         }
         if !level.is_empty() {
             bail!(Code::Corrupt, "a checkpoint is higher than it says");
         }
         Ok(answers)
     }
-}
-
-async fn fetch(pages: &dyn PageSource, level: &[(PageRef, Vec<usize>)]) -> Result<Vec<Arc<Page>>> {
-    let requests: Vec<_> = level.iter().map(|(page, _)| pages.page(page)).collect();
-    stream::iter(requests).buffered(PAGES_IN_FLIGHT).try_collect().await
 }
 
 /// Children that may hold answers, with the queries that ask for them.

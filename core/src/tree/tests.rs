@@ -17,11 +17,15 @@ struct Objects {
 }
 
 impl PageSource for Objects {
-    fn page<'a>(&'a self, page: &'a PageRef) -> BoxFuture<'a, Result<Arc<Page>>> {
-        *self.read.lock().unwrap() += 1;
-        let object = self.objects.lock().unwrap()[&page.object].clone();
-        let begin = usize::try_from(page.offset).unwrap();
-        Box::pin(async move { Ok(Arc::new(Page::decode(&object.slice(begin..begin + page.length as usize))?)) })
+    fn pages<'a>(&'a self, pages: &'a [PageRef]) -> BoxFuture<'a, Result<Vec<Arc<Page>>>> {
+        *self.read.lock().unwrap() += pages.len();
+        let read = |page: &PageRef| {
+            let object = self.objects.lock().unwrap()[&page.object].clone();
+            let begin = usize::try_from(page.offset).unwrap();
+            Ok(Arc::new(Page::decode(&object.slice(begin..begin + page.length as usize))?))
+        };
+        let read = pages.iter().map(read).collect();
+        Box::pin(async move { read })
     }
 }
 
