@@ -36,6 +36,8 @@ pub fn open_store(url: &str, options: &BTreeMap<String, String>) -> Result<Opene
         }
         // A single letter is a drive, not a scheme.
         Ok(parsed) if parsed.scheme().len() > 1 => open_remote(&parsed, options),
+        // Not even the part before the mark is shown: a password may stand there.
+        Err(_) if url.contains("://") => Err(invalid("the URL of the store is malformed")),
         _ => open_folder(std::path::Path::new(url)),
     }
 }
@@ -131,6 +133,8 @@ mod tests {
         assert_eq!(medium(folder.path().to_str().unwrap()).unwrap(), Medium::Local);
         assert_eq!(medium("https://example.com/tables/a").unwrap(), Medium::Http);
         assert_eq!(medium("ftp://example.com/a").unwrap_err().code(), Code::InvalidStoreUrl);
+        assert_eq!(medium("https://[::1?sig=x").unwrap_err().code(), Code::InvalidStoreUrl);
+        assert!(!std::path::Path::new("https:").exists(), "a malformed URL is no folder");
     }
 
     #[test]

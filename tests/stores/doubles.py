@@ -10,6 +10,8 @@ import time
 import urllib.parse
 import uuid
 
+from plain_http import Server
+
 
 class Conditions(enum.Enum):
     """What becomes of the condition of a put."""
@@ -39,8 +41,7 @@ class ObjectServer:
         self.uploads: dict[str, dict[int, bytes]] = {}
         self.log: list[Request] = []
         self.lock = threading.Lock()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), self.handler())
         self.port: int = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -116,7 +117,13 @@ class ObjectServer:
                 self.reply(request, store.put(request.key, body, request.headers))
 
             def do_POST(self) -> None:
-                request, _ = self.begin()
+                request, body = self.begin()
+                if "delete" in request.query:
+                    bucket = request.key.split("/")[0]
+                    with store.lock:
+                        for key in re.findall(r"<Key>(.*?)</Key>", body.decode()):
+                            store.objects.pop(f"{bucket}/{key}", None)
+                    return self.reply(request, 200, b"<DeleteResult></DeleteResult>")
                 if "uploads" in request.query:
                     upload = uuid.uuid4().hex
                     store.uploads[upload] = {}

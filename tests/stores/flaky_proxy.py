@@ -5,6 +5,8 @@ import http.server
 import threading
 from collections.abc import Callable
 
+from plain_http import Server
+
 
 class FlakyProxy:
     """Forwards to a port of this machine; a context manager.
@@ -18,8 +20,7 @@ class FlakyProxy:
         self.faults: list[tuple[str, str, str]] = []
         self.count = 0
         self.lock = threading.Lock()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), self.handler())
         self.port: int = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -6,6 +6,7 @@ import http.server
 import pathlib
 import re
 import socket
+import sys
 import threading
 import time
 import urllib.parse
@@ -49,6 +50,17 @@ class Habits:
     fault: Callable[[str, int], str | None] = lambda path, number: None
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """Clients that go away are no news."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, *_: object) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(*_)
+
+
 class FileServer:
     """Serves a folder until closed; a context manager."""
 
@@ -59,8 +71,7 @@ class FileServer:
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.connections: set[socket.socket] = set()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), self.handler())
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 

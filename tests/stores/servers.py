@@ -38,9 +38,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def process(command: list[str], environment: dict[str, str], log: pathlib.Path) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    command: list[str], environment: dict[str, str], log: pathlib.Path, folder: pathlib.Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with the block, its output in a file."""
     with log.open("wb") as output:
-        running = subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)
+        running = subprocess.Popen(
+            command, env=os.environ | environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT
+        )
     try:
         yield running
     finally:
@@ -141,8 +146,6 @@ def create_container(port: int, name: str) -> int:
     headers = {
         "x-ms-date": date,
         "x-ms-version": version,
-        "Content-Length": "",
         "Authorization": f"SharedKey {AZURE_ACCOUNT}:{signature}",
     }
-    del headers["Content-Length"]
     return request(port, "PUT", f"/{AZURE_ACCOUNT}/{name}?restype=container", headers)

@@ -129,8 +129,12 @@ impl Plan {
         // Where few runs are left, the indexes of the values come with those of the keys: one round less to wait for.
         let few = context.sources.list.len() <= INDEXES_AHEAD_MAX;
         let ahead = join_all(fragments.iter().filter(|_| few).map(|fragment| context.sources.open(fragment)));
-        let (fragment, _) = join(context.sources.open(reference), ahead).await;
+        let (fragment, ahead) = join(context.sources.open(reference), ahead).await;
         let fragment = fragment?;
+        // Anything but a silent store, which is not asked twice, matters only if the run turns out to hold a key.
+        if let Some(Err(error)) = ahead.into_iter().find(|ahead| matches!(ahead, Err(error) if error.is_retryable())) {
+            return Err(error);
+        }
         let mut parts: Vec<(usize, std::ops::Range<usize>)> = Vec::new();
         let mut key = begin;
         for (stripe, next) in (0..fragment.stripes()).zip(1..) {
