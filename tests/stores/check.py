@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Holds the main job against real servers: MinIO, Azurite, plain HTTP, and servers that misbehave.
 
-    tests/stores/check.py PATH-OF-SPIRAL PATH-OF-BENCH [--scale 0.05] [--rows 200000] [--only WORD]
+    tests/stores/check.py PATH-OF-SPIRAL PATH-OF-BENCH PATH-OF-RACERS [--scale 0.05] [--rows 200000] [--only WORD]
 
+The paths are those of the command, of the benchmark and of the test of racing writers (`bindings/tests/racers.rs`).
 `--scale` is that of TPC-H's lineitem (1: 6 million rows), `--rows` that of the benchmark's table for reading over HTTP.
 Each check prints what it measured. It fails when a check fails, or when none ran.
 """
 
 import argparse
-import contextlib
+import os
 import pathlib
 import re
 import subprocess
@@ -26,7 +27,6 @@ import static_hosts
 from command import Spiral
 from plain_http import FileServer
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # Where the benchmark puts its table, and what it is called from the folder above.
 BENCH_FOLDER, BENCH_TABLE = "bench", "bench.table"
 # Before the benchmark's upserts.
@@ -38,6 +38,7 @@ class Checks:
         self.folder = folder
         self.binary: pathlib.Path = options.spiral.resolve()
         self.bench: pathlib.Path = options.bench.resolve()
+        self.racing: pathlib.Path = options.racers.resolve()
         self.rows: int = options.rows
         self.only: str = options.only
         self.scale: str = options.scale
@@ -106,15 +107,11 @@ class Checks:
 
     def racers(self, store: servers.Store) -> str:
         """The test of racing writers, with a store to run on."""
-        command = ["cargo", "test", "--locked", "--profile", "ci", "--workspace", "--test", "racers", "--"]
-        command += ["--nocapture", "--exact", "no_commit_is_lost_on_the_store_of_the_environment"]
-        environment = store.environment | {"SPIRAL_TEST_ROOT": store.root}
-        log = self.folder / "racers.log"
-        with servers.process(command, environment, log, REPOSITORY) as running:
-            status = running.wait(300)
-        text = log.read_text()
-        told = re.search(r"\d+ commits of \d+ racers took \d+ conditional puts", text)
-        assert status == 0 and told and "1 passed" in text, text[-4000:]
+        command = [str(self.racing), "--nocapture", "--exact", "no_commit_is_lost_on_the_store_of_the_environment"]
+        environment = os.environ | store.environment | {"SPIRAL_TEST_ROOT": store.root}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        told = re.search(r"\d+ commits of \d+ racers took \d+ conditional puts", done.stdout)
+        assert done.returncode == 0 and told and "1 passed" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
         return told[0]
 
     def on_doubles(self, source: lineitem.Source) -> None:
@@ -196,11 +193,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("spiral", type=pathlib.Path)
     parser.add_argument("bench", type=pathlib.Path)
+    parser.add_argument("racers", type=pathlib.Path)
     parser.add_argument("--scale", default="0.05")
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--only", default="", help="run the checks whose names contain this")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory() as folder:
         checks = Checks(options, pathlib.Path(folder))
         checks.all()
     print(f"{len(checks.passed)} passed, {len(checks.failed)} failed")

@@ -38,14 +38,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def process(
-    command: list[str], environment: dict[str, str], log: pathlib.Path, folder: pathlib.Path | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: list[str], environment: dict[str, str], log: pathlib.Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that ends with the block, its output in a file."""
     with log.open("wb") as output:
-        running = subprocess.Popen(
-            command, env=os.environ | environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT
-        )
+        running = subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         yield running
     finally:
