@@ -27,7 +27,8 @@ class Outcome:
         """The stable code of the error, if there was one."""
         for line in self.errors.splitlines():
             if line.startswith('{"error"'):
-                return json.loads(line)["error"]["code"]
+                code: str = json.loads(line)["error"]["code"]
+                return code
             if line.startswith("error: ") and line.endswith("]"):
                 return line[line.rindex("[") + 1 : -1]
         return None

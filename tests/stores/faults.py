@@ -67,6 +67,7 @@ def lasting(binary: pathlib.Path, folder: pathlib.Path, table: str) -> list[str]
     fails("503 for data", Habits(fault=lambda path, number: "503" if "/data/" in path else None))
     fails("connections reset", Habits(fault=lambda path, number: "reset" if "/data/" in path else None))
     fails("bodies cut short", Habits(fault=lambda path, number: "truncate" if "/data/" in path else None))
+    fails("bodies compressed on the way", Habits(encoding="gzip"), "unsupported_operation")
     fails("vanished at once", Habits(), vanish_after=0)
     fails("vanished half-way", Habits(), vanish_after=6)
     return told

@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import duckdb
 import pyarrow
@@ -35,14 +36,15 @@ class Source:
         # In no order, as a caller has them.
         self.keys = folder / "keys.parquet"
         self.database.execute(
-            f"copy (select {KEY} from source order by hash(l_orderkey * 8 + l_linenumber) limit {TAKEN}) to '{self.keys}'"
+            f"copy (select {KEY} from source order by hash(l_orderkey * 8 + l_linenumber) limit {TAKEN})"
+            f" to '{self.keys}'"
         )
 
-    def one(self, query: str) -> tuple:
+    def one(self, query: str) -> tuple[Any, ...]:
         [row] = self.database.sql(query).fetchall()
-        return row
+        return tuple(row)
 
-    def digest(self, table: str, where: str = "true") -> tuple:
+    def digest(self, table: str, where: str = "true") -> tuple[Any, ...]:
         """Count, sums, and sums over hashes of whole rows: equal for equal sets of rows in any order."""
         sums = ", ".join(f"sum({column})" for column in ("l_quantity", "l_extendedprice", "l_discount", "l_tax"))
         row = f"hash({', '.join(self.columns)})"

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable
+from typing import Any
 
 
 @dataclasses.dataclass
@@ -39,6 +40,8 @@ class Habits:
     missing: tuple[int, bytes] = (404, b"no such file")
     # The body without its length, in chunks.
     chunked: bool = False
+    # What it says of the form of a body, without being asked for it.
+    encoding: str | None = None
     # Only requests with this query are answered, others with 403.
     query: str | None = None
     # Where requests are forwarded: the origin of another server.
@@ -56,9 +59,9 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def handle_error(self, *_: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(*_)
+            super().handle_error(request, client_address)
 
 
 class FileServer:
@@ -203,6 +206,8 @@ class FileServer:
                 self.send_response_only(status)
                 for name, value in (extra or {}).items():
                     self.send_header(name, value)
+                if habits.encoding is not None:
+                    self.send_header("Content-Encoding", habits.encoding)
                 chunked = habits.chunked and status < 300
                 if chunked:
                     self.send_header("Transfer-Encoding", "chunked")

@@ -12,7 +12,7 @@ import pathlib
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 CACHE = pathlib.Path(os.environ["SPIRAL_CACHE"])
 USER, PASSWORD = "spiral-test", "spiral-test-password"
@@ -34,7 +34,8 @@ class Store:
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextlib.contextmanager
@@ -61,7 +62,7 @@ def request(port: int, method: str, target: str, headers: dict[str, str]) -> int
         connection.close()
 
 
-def until_created(running: subprocess.Popen[bytes], log: pathlib.Path, create) -> None:
+def until_created(running: subprocess.Popen[bytes], log: pathlib.Path, create: Callable[[], int]) -> None:
     """Creates the bucket, again and again while the server starts."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and running.poll() is None:
@@ -72,7 +73,7 @@ def until_created(running: subprocess.Popen[bytes], log: pathlib.Path, create) -
         if status in (200, 201, 409):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"{running.args[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")
+    raise RuntimeError(f"{running.args!r} did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def s3_environment(port: int) -> dict[str, str]:
