@@ -159,7 +159,7 @@ fn extent(response: &Response, asked: Option<&GetRange>) -> Result<(Range<u64>, 
         return Ok((range, size));
     }
     let length = text(headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok());
-    let length = length.unwrap_or_else(|| match asked {
+    let length = length.unwrap_or(match asked {
         // Without a length only the end of the body tells; until then the object is taken to be as long as asked for.
         Some(GetRange::Bounded(range)) => range.end,
         _ => 0,
