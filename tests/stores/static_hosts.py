@@ -5,8 +5,11 @@ import pathlib
 from command import SECRET, Spiral
 from plain_http import FileServer, Habits, Request, rounds
 
-# What reading one whole row may cost a far client.
-ROUNDS_MAX, REQUESTS_MAX, BYTES_MAX = 5, 12, 500_000
+# What reading one whole row may cost a far client where one run holds its key: hint, probe, index and stripe of keys,
+# index and stripe of values.
+ROUNDS_MAX, REQUESTS_MAX, BYTES_MAX = 5, 6, 500_000
+# Where upserts have left runs over all keys, all of them are asked.
+ROUNDS_AFTER_UPSERTS_MAX = 5
 ROUND_TRIP = 0.1
 
 

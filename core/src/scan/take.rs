@@ -15,7 +15,7 @@ use crate::key::{KeyRows, SortedCheck};
 use crate::transaction::ingest::same_kind;
 
 /// With more runs than this, indexes of values are read only for those that hold a key.
-const INDEXES_AHEAD_MAX: usize = 8;
+const INDEXES_AHEAD_MAX: usize = 16;
 
 /// Rows found for some keys.
 #[derive(Debug, Clone)]
@@ -119,7 +119,8 @@ impl Plan {
         };
         let begin = keys.lower_bound_bytes(source.first.as_bytes())?;
         let end = match keys.lower_bound_bytes(source.last.as_bytes())? {
-            end if end < keys.len() => end + 1,
+            // A key beyond the last one is not in the run.
+            end if end < keys.len() && keys.key(end).as_bytes() == source.last.as_bytes() => end + 1,
             end => end,
         };
         if begin >= end {
