@@ -34,13 +34,16 @@ fn shared() -> Option<&'static Handle> {
 #[derive(Debug, Clone)]
 pub(crate) struct InTokio {
     inner: Arc<dyn ObjectStore>,
+    /// Where uploads in parts go.
+    uploads: Arc<dyn ObjectStore>,
     handle: Handle,
 }
 
 impl InTokio {
-    /// Wraps a store; `None` when the process cannot start threads.
-    pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Option<Self> {
-        Some(Self { inner, handle: shared()?.clone() })
+    /// Wraps a store, of which `uploads` is another handle, for uploads in parts; `None` when the process cannot start
+    /// threads.
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>, uploads: Arc<dyn ObjectStore>) -> Option<Self> {
+        Some(Self { inner, uploads, handle: shared()?.clone() })
     }
 
     fn enter<T>(&self, inner: T) -> Entered<T> {
@@ -91,7 +94,7 @@ impl ObjectStore for InTokio {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let inner = self.enter(self.inner.put_multipart_opts(location, options)).await?;
+        let inner = self.enter(self.uploads.put_multipart_opts(location, options)).await?;
         Ok(Box::new(EnteredUpload { inner, handle: self.handle.clone() }))
     }
 

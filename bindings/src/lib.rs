@@ -20,6 +20,8 @@ mod work;
 #[cfg(not(target_arch = "wasm32"))]
 mod config;
 #[cfg(not(target_arch = "wasm32"))]
+mod http;
+#[cfg(not(target_arch = "wasm32"))]
 mod in_tokio;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 use spiral_core::{Code, Error, Result};
 use url::Url;
 
+use crate::http::HttpStore;
 use crate::in_tokio::InTokio;
 use crate::medium::{Medium, OpenedStore};
 
@@ -35,6 +36,8 @@ pub fn open_store(url: &str, options: &BTreeMap<String, String>) -> Result<Opene
         }
         // A single letter is a drive, not a scheme.
         Ok(parsed) if parsed.scheme().len() > 1 => open_remote(&parsed, options),
+        // Not even the part before the mark is shown: a password may stand there.
+        Err(_) if url.contains("://") => Err(invalid("the URL of the store is malformed")),
         _ => open_folder(std::path::Path::new(url)),
     }
 }
@@ -48,46 +51,57 @@ fn open_folder(path: &std::path::Path) -> Result<OpenedStore> {
 }
 
 fn open_remote(url: &Url, options: &BTreeMap<String, String>) -> Result<OpenedStore> {
-    let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let plain_http = options.get("allow_http").is_some_and(|value| value == "true");
-    let client = ClientOptions::new().with_allow_http(plain_http);
     let root = Path::from_url_path(url.path()).map_err(|_| invalid("the URL's path is not a folder name"))?;
-    let (objects, root, medium): (Arc<dyn ObjectStore>, Path, Medium) = match url.scheme() {
-        "s3" | "s3a" => {
-            let mut builder = AmazonS3Builder::from_env()
-                .with_url(url.as_str())
-                .with_conditional_put(S3ConditionalPut::ETagMatch)
-                .with_retry(retry);
-            for (key, value) in options {
-                builder = builder.with_config(key.parse().map_err(|_| unknown_option(key))?, value);
-            }
-            (Arc::new(builder.build().map_err(refused)?), root, Medium::Cloud)
-        }
-        "gs" => {
-            let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str()).with_retry(retry);
-            for (key, value) in options {
-                builder = builder.with_config(key.parse().map_err(|_| unknown_option(key))?, value);
-            }
-            (Arc::new(builder.build().map_err(refused)?), root, Medium::Cloud)
-        }
-        "az" | "azure" | "abfs" | "abfss" => {
-            let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str()).with_retry(retry);
-            for (key, value) in options {
-                builder = builder.with_config(key.parse().map_err(|_| unknown_option(key))?, value);
-            }
-            (Arc::new(builder.build().map_err(refused)?), root, Medium::Cloud)
-        }
+    let (objects, uploads, medium) = match url.scheme() {
         "http" | "https" => {
-            let client = client.with_config(ClientConfigKey::AllowHttp, "true");
-            let base = url[..url::Position::BeforePath].to_owned();
-            let builder = HttpBuilder::new().with_url(base).with_client_options(client).with_retry(retry);
-            (Arc::new(builder.build().map_err(refused)?), root, Medium::Http)
+            let objects: Arc<dyn ObjectStore> = Arc::new(HttpStore::new(url).map_err(refused)?);
+            (Arc::clone(&objects), objects, Medium::Http)
         }
-        other => return Err(invalid(&format!("no store is known by the scheme {other:?}"))),
+        _ => (cloud(url, options, never())?, cloud(url, options, some_times())?, Medium::Cloud),
     };
-    let objects = InTokio::new(objects)
+    let objects = InTokio::new(objects, uploads)
         .ok_or_else(|| Error::new(Code::Internal, "the threads of the HTTP client could not be started"))?;
     Ok(OpenedStore { objects: Arc::new(objects), root, medium })
+}
+
+/// No repeats: the engine knows which requests are safe to repeat, and a conditional put is not.
+fn never() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+/// Repeats for the parts of an upload, which only the client can repeat: it gives each its number.
+fn some_times() -> RetryConfig {
+    let backoff =
+        BackoffConfig { init_backoff: Duration::from_millis(50), max_backoff: Duration::from_secs(8), base: 2.0 };
+    RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(120), backoff }
+}
+
+/// The client's limit for a whole request. The engine has limits of its own, which go by progress and by size; this one
+/// would fail a large part on a slow line.
+const REQUEST_TIMEOUT: &str = "1 hour";
+
+fn cloud(url: &Url, options: &BTreeMap<String, String>, retry: RetryConfig) -> Result<Arc<dyn ObjectStore>> {
+    macro_rules! configured {
+        ($builder:expr) => {{
+            let mut builder = $builder.with_url(url.as_str()).with_retry(retry);
+            builder = builder.with_config("timeout".parse().map_err(refused)?, REQUEST_TIMEOUT);
+            for (key, value) in options {
+                builder = builder.with_config(key.parse().map_err(|_| unknown_option(key))?, value);
+            }
+            builder
+        }};
+    }
+    Ok(match url.scheme() {
+        "s3" | "s3a" => {
+            let builder = configured!(AmazonS3Builder::from_env());
+            Arc::new(builder.with_conditional_put(S3ConditionalPut::ETagMatch).build().map_err(refused)?)
+        }
+        "gs" => Arc::new(configured!(GoogleCloudStorageBuilder::from_env()).build().map_err(refused)?),
+        "az" | "azure" | "abfs" | "abfss" => {
+            Arc::new(configured!(MicrosoftAzureBuilder::from_env()).build().map_err(refused)?)
+        }
+        other => return Err(invalid(&format!("no store is known by the scheme {other:?}"))),
+    })
 }
 
 fn invalid(what: &str) -> Error {
@@ -119,6 +133,8 @@ mod tests {
         assert_eq!(medium(folder.path().to_str().unwrap()).unwrap(), Medium::Local);
         assert_eq!(medium("https://example.com/tables/a").unwrap(), Medium::Http);
         assert_eq!(medium("ftp://example.com/a").unwrap_err().code(), Code::InvalidStoreUrl);
+        assert_eq!(medium("https://[::1?sig=x").unwrap_err().code(), Code::InvalidStoreUrl);
+        assert!(!std::path::Path::new("https:").exists(), "a malformed URL is no folder");
     }
 
     #[test]

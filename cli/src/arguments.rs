@@ -118,8 +118,14 @@ pub(crate) enum Form {
 pub(crate) struct Get {
     pub(crate) table: String,
     /// The key, one value per key column
-    #[arg(required = true, allow_negative_numbers = true)]
+    #[arg(allow_negative_numbers = true, required_unless_present = "keys", conflicts_with = "keys")]
     pub(crate) key: Vec<String>,
+    /// A file with the key columns of many rows, read as `import` reads files
+    #[arg(long)]
+    pub(crate) keys: Option<PathBuf>,
+    /// Form of the rows
+    #[arg(long, default_value = "table")]
+    pub(crate) output: Form,
     /// Columns or groups to read
     #[arg(long, value_delimiter = ',')]
     pub(crate) select: Vec<String>,

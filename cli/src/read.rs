@@ -3,17 +3,18 @@
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 
+use arrow_array::RecordBatch;
 use futures::StreamExt;
 use serde_json::json;
 use spiral_bindings::core::expr::parse;
-use spiral_bindings::core::scan::Scan;
+use spiral_bindings::core::scan::{Plan, Scan};
 use spiral_bindings::core::table::Snapshot;
 use spiral_bindings::core::types::ColumnPath;
 use spiral_bindings::core::{Code, Error, Result};
 use spiral_bindings::{Client, asof_text};
 
 use crate::arguments::{self, Form};
-use crate::input::key_batch;
+use crate::input::{self, key_batch};
 use crate::output;
 
 /// The version of a table that a command reads.
@@ -64,17 +65,32 @@ pub(crate) async fn scan(client: &Client, scan: arguments::Scan, json: bool) -> 
 pub(crate) async fn get(client: &Client, get: arguments::Get, json: bool) -> Result<()> {
     let snapshot = snapshot(client, &get.table, get.asof.as_deref()).await?;
     let plan = narrowed(&snapshot, &get.select, None)?.plan().await?;
-    let taken = plan.take(&key_batch(plan.key_schema(), &get.key)?).await?;
-    let found = taken.rows.num_rows() > 0;
-    let form = if json { Form::Jsonl } else { Form::Table };
-    output::rows(futures::stream::iter([Ok(taken.rows)]).boxed(), form).await?;
+    let mut missing = 0;
+    let mut taken = Vec::new();
+    for keys in key_batches(&plan, &get)? {
+        let keys = keys?;
+        let found = plan.take(&keys).await?;
+        missing += keys.num_rows() - found.rows.num_rows();
+        taken.push(Ok(found.rows));
+    }
+    let form = if json { Form::Jsonl } else { get.output };
+    output::rows(futures::stream::iter(taken).boxed(), form).await?;
     if get.metrics {
         output::metrics(&plan.metrics(), json);
     }
-    if !found {
-        return Err(Error::new(Code::NameNotFound, format!("no row has the key {}", get.key.join(", "))));
+    match &get.keys {
+        _ if missing == 0 => Ok(()),
+        None => Err(Error::new(Code::NameNotFound, format!("no row has the key {}", get.key.join(", ")))),
+        Some(_) => Err(Error::new(Code::NameNotFound, format!("{missing} of the keys have no row"))),
     }
-    Ok(())
+}
+
+/// The keys of the command line as one batch, or those of a file.
+fn key_batches(plan: &Plan, get: &arguments::Get) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>>>> {
+    Ok(match &get.keys {
+        None => Box::new(std::iter::once(key_batch(plan.key_schema(), &get.key))),
+        Some(file) => Box::new(input::open(file, None)?.batches.map(|batch| Ok(batch?))),
+    })
 }
 
 pub(crate) async fn export(client: &Client, export: arguments::Export, json: bool) -> Result<()> {

@@ -13,7 +13,8 @@ impl Log {
     /// All records after `version` up to the head, oldest first.
     ///
     /// One request when nothing is new, which is the common case; otherwise a number of rounds logarithmic in the
-    /// number of new versions. `hinted` says that the hint was just readable.
+    /// number of new versions. `hinted` says that the hint was readable, as this handle
+    /// knows of itself once it has read it.
     pub async fn tail(&self, version: u64, hinted: bool) -> Result<Vec<LogRecord>> {
         let mut records = Vec::new();
         let mut step = 1;

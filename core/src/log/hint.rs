@@ -3,6 +3,8 @@
 //! It is written best-effort and at most once a second, may lag behind the log, and never leads it. A static host or a
 //! presigned reader needs little else than this one object.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -96,7 +98,10 @@ impl Log {
     pub async fn read_hint(&self) -> Result<Option<Hint>> {
         match self.store.get_limited(NAME, HINT_BYTES_MAX).await {
             Ok(bytes) => match Hint::decode(&bytes) {
-                Ok(hint) => Ok(Some(hint)),
+                Ok(hint) => {
+                    self.hint_was_read.store(true, Ordering::Relaxed);
+                    Ok(Some(hint))
+                }
                 Err(error) if error.code() == Code::NewerFormat => Err(error),
                 Err(_) => Ok(None),
             },
@@ -115,9 +120,10 @@ impl Log {
         }
     }
 
-    /// Whether a version exists, reading it if it does. Where the hint was just readable, a store that answers 403 for
+    /// Whether a version exists, reading it if it does. Where the hint was readable, a store that answers 403 for
     /// missing objects, or an error page, counts as absent.
     pub(super) async fn probe(&self, version: u64, hinted: bool) -> Result<Option<LogRecord>> {
+        let hinted = hinted || self.hint_was_read.load(Ordering::Relaxed);
         match self.read(version).await {
             Err(error) if hinted && matches!(error.code(), Code::PermissionDenied) => Ok(None),
             Err(error) if hinted && error.message().ends_with("is not Spiral metadata") => Ok(None),

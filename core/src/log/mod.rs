@@ -18,7 +18,7 @@ pub use hint::{Hint, TAIL_BYTES_MAX, TAIL_ENTRIES_MAX};
 pub use record::{CheckpointRef, LogEntry, LogRecord, Stub, TxnId};
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::error::{Code, Result};
 use crate::store::Store;
@@ -35,6 +35,8 @@ pub struct Log {
     store: Store,
     /// When the hint was last written, in milliseconds of the runtime's monotonic clock; negative before the first.
     hinted_at: Arc<AtomicI64>,
+    /// Whether the hint was ever readable, which shows that a refused read of an entry is about that entry.
+    hint_was_read: Arc<AtomicBool>,
     faults: PlantedFaults,
     counts: Arc<AppendCounts>,
 }
@@ -45,6 +47,7 @@ impl Log {
         Self {
             store,
             hinted_at: Arc::new(AtomicI64::new(-1)),
+            hint_was_read: Arc::default(),
             faults: PlantedFaults::default(),
             counts: Arc::default(),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch, UInt32Array, UInt64Array};
-use futures::future::try_join_all;
+use futures::future::{join, join_all, try_join_all};
 
 use super::execute::{Assembled, assemble_rows};
 use super::keys::read_stripes;
@@ -13,6 +13,9 @@ use crate::bail;
 use crate::error::{Code, Result};
 use crate::key::{KeyRows, SortedCheck};
 use crate::transaction::ingest::same_kind;
+
+/// With more runs than this, indexes of values are read only for those that hold a key.
+const INDEXES_AHEAD_MAX: usize = 16;
 
 /// Rows found for some keys.
 #[derive(Debug, Clone)]
@@ -107,23 +110,32 @@ impl Plan {
                 }
             }
         };
-        let reference = match &source.body {
+        let (reference, fragments) = match &source.body {
             Body::Memory { keys: held, .. } => {
                 search(held, 0, 0..keys.len());
                 return Ok(located);
             }
-            Body::Files { keys, .. } => keys,
+            Body::Files { keys, fragments } => (keys, fragments),
         };
         let begin = keys.lower_bound_bytes(source.first.as_bytes())?;
         let end = match keys.lower_bound_bytes(source.last.as_bytes())? {
-            end if end < keys.len() => end + 1,
+            // A key beyond the last one is not in the run.
+            end if end < keys.len() && keys.key(end).as_bytes() == source.last.as_bytes() => end + 1,
             end => end,
         };
         if begin >= end {
             return Ok(located);
         }
         let context = self.context();
-        let fragment = context.sources.open(reference).await?;
+        // Where few runs are left, the indexes of the values come with those of the keys: one round less to wait for.
+        let few = context.sources.list.len() <= INDEXES_AHEAD_MAX;
+        let ahead = join_all(fragments.iter().filter(|_| few).map(|fragment| context.sources.open(fragment)));
+        let (fragment, ahead) = join(context.sources.open(reference), ahead).await;
+        let fragment = fragment?;
+        // Anything but a silent store, which is not asked twice, matters only if the run turns out to hold a key.
+        if let Some(Err(error)) = ahead.into_iter().find(|ahead| matches!(ahead, Err(error) if error.is_retryable())) {
+            return Err(error);
+        }
         let mut parts: Vec<(usize, std::ops::Range<usize>)> = Vec::new();
         let mut key = begin;
         for (stripe, next) in (0..fragment.stripes()).zip(1..) {

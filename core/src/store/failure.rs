@@ -65,7 +65,9 @@ const REFUSED: &[&str] = &[
 
 /// Whether the store answered a range request with the whole object and the client refused that.
 pub(super) fn is_range_unsupported(error: &ObjectError) -> bool {
-    matches!(error, ObjectError::Generic { .. }) && contains_any(&error.to_string(), RANGE_UNSUPPORTED)
+    // Clients agree on no kind for it.
+    matches!(error, ObjectError::Generic { .. } | ObjectError::NotSupported { .. })
+        && contains_any(&error.to_string(), RANGE_UNSUPPORTED)
 }
 
 fn contains_any(text: &str, needles: &[&str]) -> bool {

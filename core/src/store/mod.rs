@@ -307,6 +307,7 @@ impl Store {
         F: Future<Output = Result<T, Failure>>,
     {
         let Shared { runtime, policy, budget, .. } = &*self.shared;
+        let begun = runtime.monotonic();
         for attempts in 1.. {
             self.meter.add(kind, 1);
             let failure = match attempt().await {
@@ -321,11 +322,12 @@ impl Store {
                 return Err(failure.at(path));
             }
             self.meter.add(Event::Error, 1);
-            if !failure.retryable || attempts >= policy.retry.attempts_max || !budget.withdraw() {
+            let wait: Duration = policy.retry.backoff(attempts, &**runtime);
+            let late = runtime.monotonic().saturating_sub(begun) + wait > policy.retry.attempts_within;
+            if !failure.retryable || attempts >= policy.retry.attempts_max || late || !budget.withdraw() {
                 return Err(failure.at(path));
             }
             self.meter.add(Event::Retry, 1);
-            let wait: Duration = policy.retry.backoff(attempts, &**runtime);
             runtime.sleep(wait).await;
         }
         Err(Failure::timed_out().at(path))

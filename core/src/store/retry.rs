@@ -18,6 +18,9 @@ pub struct RetryPolicy {
     pub backoff_initial: Duration,
     /// Upper bound of any wait.
     pub backoff_max: Duration,
+    /// No attempt begins later than this after the first one of its operation: a store that is silent, rather than one
+    /// that refuses, would otherwise keep its caller waiting for the sum of all time limits.
+    pub attempts_within: Duration,
     /// How long a store may stay silent: before an answer begins, and between two pieces of it.
     pub silence_max: Duration,
     /// A write is given one second more for each this many bytes.
@@ -32,6 +35,7 @@ impl Default for RetryPolicy {
             attempts_max: 6,
             backoff_initial: Duration::from_millis(50),
             backoff_max: Duration::from_secs(8),
+            attempts_within: Duration::from_secs(45),
             silence_max: Duration::from_secs(30),
             upload_bytes_per_second_min: 64 << 10,
             budget_retries: 100,

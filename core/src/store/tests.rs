@@ -223,8 +223,9 @@ fn a_silent_store_is_given_up_on() {
     let (sim, objects, store) = quirky(Quirk::Silent);
     let error = sim.block_on(store.get("x")).unwrap().unwrap_err();
     assert_eq!((error.code(), error.path()), (Code::StoreUnavailable, Some("x")));
-    assert_eq!(objects.requests(), RetryPolicy::default().attempts_max as usize);
-    assert!(sim.runtime().monotonic() < Duration::from_secs(300));
+    // One more attempt, since a single connection may have died unnoticed; not as many as a store gets that answers.
+    assert_eq!(objects.requests(), 2);
+    assert!(sim.runtime().monotonic() < Duration::from_secs(70));
 }
 
 #[test]
