@@ -26,6 +26,8 @@ mod in_tokio;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
+mod on_tokio;
+#[cfg(not(target_arch = "wasm32"))]
 mod store_url;
 
 pub use cancel::CancelToken;
@@ -34,6 +36,8 @@ pub use client::{Client, ClientOptions};
 pub use config::Config;
 pub use ipc::{batches_from_ipc, batches_to_ipc};
 pub use medium::{Medium, OpenedStore};
+#[cfg(not(target_arch = "wasm32"))]
+pub use on_tokio::Tokio;
 pub use options::{KeyBounds, KeyColumn, Metrics, ScanOptions, StringTypes, WriteOptions, asof_text};
 pub use plan::{Batches, Plan, Taken};
 pub use rows::{RowTypes, batch_from_rows, key_batch, rows_from_batch};

@@ -537,8 +537,10 @@ fn every_version_of_a_random_history_reads_as_the_model_says() {
 #[test]
 fn histories_read_the_same_on_every_runtime() {
     let pool = ThreadPool::new(2).unwrap();
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     for seed in 0..cases(100).min(300) {
         pool.block_on(run(seed, pool.runtime()));
+        tokio.block_on(run(seed, spiral_bindings::Tokio::on(tokio.handle().clone())));
         let simulated = Simulated::new(seed);
         simulated.block_on(run(seed, simulated.runtime())).unwrap();
     }
