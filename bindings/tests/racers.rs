@@ -80,9 +80,12 @@ async fn audit(store: Store, acknowledged: Vec<(TxnId, u64)>) {
     assert_eq!(acknowledged.len(), RACERS * COMMITS_EACH);
     let table = Table::open(store, TableOptions::default(), Caches::default()).await.unwrap();
     let history = table.history(usize::MAX >> 1).await.unwrap();
-    // Nothing but the creation and what was acknowledged, without a hole.
+    // Without a hole, and nothing but the creation, what was acknowledged, and folds of rows that commits carried.
     let versions: Vec<u64> = history.iter().rev().map(|entry| entry.version).collect();
-    assert_eq!(versions, (1..=acknowledged.len() as u64 + 1).collect::<Vec<_>>());
+    assert_eq!(versions, (1..=history.len() as u64).collect::<Vec<_>>());
+    let written = history.iter().filter(|entry| entry.summary.operations == ["write"]).count();
+    let folds = history.iter().filter(|entry| entry.summary.operations == ["fold"]).count();
+    assert_eq!((written, folds), (acknowledged.len(), history.len() - acknowledged.len() - 1), "{history:?}");
     assert!(history.windows(2).all(|pair| pair[0].timestamp > pair[1].timestamp), "timestamps grow");
     let logged: HashMap<TxnId, u64> = history.iter().map(|entry| (entry.txn, entry.version)).collect();
     assert_eq!(logged.len(), history.len(), "no transaction is logged twice");
