@@ -149,7 +149,9 @@ class Checks:
             puts = [request for request in server.log if request.method == "PUT" and "partNumber" not in request.query]
             names = [request.key.rsplit("/", 2)[-2:] for request in puts]
             for request, (kind, name) in zip(puts, names):
-                conditional = kind == "probes" or kind == "checkpoint" or (kind == "log" and name != "latest")
+                # Other probes ask for the store's time.
+                race = kind == "probes" and name.startswith("probe-")
+                conditional = race or kind == "checkpoint" or (kind == "log" and name != "latest")
                 sent = request.headers.get("x-goog-if-generation-match")
                 assert sent == ("0" if conditional else None), f"{request.key} was put with condition {sent}"
             taken = sum(request.status == 412 for request in puts)
