@@ -69,7 +69,6 @@ pub struct Client {
 }
 
 struct Root {
-    /// Without query and credentials.
     url: String,
     runtime: RuntimeRef,
     /// Whatever must live as long as the runtime is used.
@@ -103,12 +102,12 @@ impl Client {
         caches: CachesConfig,
     ) -> Self {
         let OpenedStore { objects, root: folder, medium } = store;
-        let url = url.split(['?', '#']).next().unwrap_or_default().to_owned();
+        let url = without_secrets(url);
         let root = Root { url, runtime, _host: host, objects, folder, medium, caches: Caches::new(caches), table };
         Self { root: Arc::new(root) }
     }
 
-    /// The URL of the root, without its query: that may be a signature.
+    /// The URL of the root, without what may be secret: user, password and query.
     pub fn url(&self) -> &str {
         &self.root.url
     }
@@ -206,9 +205,35 @@ impl Client {
     }
 }
 
+/// A URL without user, password, query and fragment.
+fn without_secrets(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
+            let host = host.rsplit('@').next().unwrap_or_default();
+            path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
+        }
+        None => plain.to_owned(),
+    }
+}
+
 async fn folders(objects: &dyn ObjectStore, folder: &Path) -> Result<Vec<Path>> {
     let prefix = (!folder.as_ref().is_empty()).then_some(folder);
     let listed = objects.list_with_delimiter(prefix).await;
     // The store's own message may quote signed URLs.
     Ok(listed.map_err(|_| Error::new(Code::StoreUnavailable, "the root cannot be listed"))?.common_prefixes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        assert_eq!(without_secrets("https://ada:pw@host:80/a/b?sig=1#x"), "https://host:80/a/b");
+        assert_eq!(without_secrets("s3://bucket/a"), "s3://bucket/a");
+        assert_eq!(without_secrets("/tmp/a@b"), "/tmp/a@b");
+        assert_eq!(without_secrets("memory:"), "memory:");
+    }
 }

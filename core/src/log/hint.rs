@@ -110,12 +110,9 @@ impl Log {
         }
     }
 
-    /// Writes the hint unless this handle did within the last second and `force` is not set. Failures are ignored: the
-    /// log is the truth.
-    pub async fn write_hint(&self, hint: &Hint, force: bool) {
-        if (self.claim_hint() || force)
-            && let Ok(bytes) = hint.encode()
-        {
+    /// Writes the hint. Failures are ignored: the log is the truth.
+    pub async fn write_hint(&self, hint: &Hint) {
+        if let Ok(bytes) = hint.encode() {
             let _ = self.store.put(NAME, bytes).await;
         }
     }

@@ -18,13 +18,16 @@ pub use hint::{Hint, TAIL_BYTES_MAX, TAIL_ENTRIES_MAX};
 pub use record::{CheckpointRef, LogEntry, LogRecord, Stub, TxnId};
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use crate::error::{Code, Result};
 use crate::store::Store;
 
 /// Entries larger than this are refused: a commit of so many changes is cut by checkpoints.
 const ENTRY_BYTES_MAX: u64 = 256 << 20;
+
+/// Versions that the hint lags behind a handle's own commits at most.
+const HINT_LAG_MAX: u64 = 8;
 
 /// Entries fetched at the same time.
 const ENTRIES_IN_FLIGHT: usize = 16;
@@ -35,6 +38,8 @@ pub struct Log {
     store: Store,
     /// When the hint was last written, in milliseconds of the runtime's monotonic clock; negative before the first.
     hinted_at: Arc<AtomicI64>,
+    /// The newest version that this handle wrote a hint of.
+    hinted_version: Arc<AtomicU64>,
     /// Whether the hint was ever readable, which shows that a refused read of an entry is about that entry.
     hint_was_read: Arc<AtomicBool>,
     faults: PlantedFaults,
@@ -47,6 +52,7 @@ impl Log {
         Self {
             store,
             hinted_at: Arc::new(AtomicI64::new(-1)),
+            hinted_version: Arc::default(),
             hint_was_read: Arc::default(),
             faults: PlantedFaults::default(),
             counts: Arc::default(),
@@ -87,11 +93,19 @@ impl Log {
         Ok(Some(record))
     }
 
-    /// Whether at least a second has passed since this handle wrote the hint; claims the write if so.
-    fn claim_hint(&self) -> bool {
+    /// Whether the hint is to be written for a version: this handle has not written it for a second, or it would lag by
+    /// more versions than a reader finds in two rounds. Claims the write if so.
+    pub(crate) fn claim_hint(&self, version: u64) -> bool {
         let now = i64::try_from(self.store.runtime().monotonic().as_millis()).unwrap_or(i64::MAX);
         let last = self.hinted_at.load(Ordering::Relaxed);
-        (last < 0 || now - last >= 1000)
-            && self.hinted_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let lags = version >= self.hinted_version.load(Ordering::Relaxed) + HINT_LAG_MAX;
+        if last >= 0 && now - last < 1000 && !lags {
+            return false;
+        }
+        let claimed = self.hinted_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if claimed {
+            self.hinted_version.fetch_max(version, Ordering::Relaxed);
+        }
+        claimed
     }
 }

@@ -67,10 +67,12 @@ impl Table {
         Ok(Some(root_page))
     }
 
-    /// Writes the hint, at most once a second unless a checkpoint was just made.
+    /// Writes the hint if it is time to, and always when a checkpoint was just made.
     async fn write_hint(&self, root_page: Option<Bytes>) {
         let state = self.state();
-        let force = root_page.is_some();
+        if !self.log().claim_hint(state.version) && root_page.is_none() {
+            return;
+        }
         let tail: Vec<LogEntry> = state.layers.iter().map(|layer| layer.entry.clone()).collect();
         let root_page = match (root_page, state.tree().root) {
             (Some(page), _) => page,
@@ -82,7 +84,7 @@ impl Table {
             (None, None) => Bytes::new(),
         };
         let hint = Hint { checkpoint: state.checkpoint.clone(), root_page, tail, sealed: false };
-        self.log().write_hint(&hint, force).await;
+        self.log().write_hint(&hint).await;
     }
 }
 

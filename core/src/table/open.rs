@@ -47,7 +47,7 @@ impl Table {
             let entry = first_entry(&store, &key_schema).await?;
             if let Append::Committed = log.append(&entry).await? {
                 let hint = Hint { tail: vec![entry], ..Hint::default() };
-                log.write_hint(&hint, true).await;
+                log.write_hint(&hint).await;
                 return Self::open(store, options, caches).await;
             }
         }
