@@ -45,21 +45,30 @@ def type_name(data_type: TypeLike) -> str:
 
 
 class RowTypes:
-    """The types of a table's columns, looked up when the first Python value needs one."""
+    """The types in which Python values are written: those of the table's columns, looked up when the first value needs
+    one, and in new columns those of the stream's first batch."""
 
     def __init__(self, schema: Callable[[], pa.Schema], declared: Mapping[str, TypeLike] | None = None) -> None:
         self._schema = schema
         self._declared = [(name, type_name(data_type)) for name, data_type in (declared or {}).items()]
+        self._learned: pa.Schema | None = None
         self._native: _spiral.RowTypes | None = None
+
+    def learn(self, schema: pa.Schema) -> None:
+        if self._learned is None:
+            self._learned, self._native = schema, None
 
     @property
     def native(self) -> _spiral.RowTypes:
         if self._native is None:
-            self._native = _spiral.RowTypes(self._schema(), self._declared)
+            schema = self._schema()
+            for field in self._learned or ():
+                schema = schema if field.name in schema.names else schema.append(field)
+            self._native = _spiral.RowTypes(schema, self._declared)
         return self._native
 
 
-def batches(data: object, types: RowTypes) -> Iterator[pa.RecordBatch]:
+def batches(data: Any, types: RowTypes) -> Iterator[pa.RecordBatch]:
     """The batches of anything that can be written."""
     if isinstance(data, pa.Table):
         yield from data.to_batches()
@@ -70,7 +79,7 @@ def batches(data: object, types: RowTypes) -> Iterator[pa.RecordBatch]:
     elif isinstance(data, Mapping):
         yield _columns(data, types)
     elif _is_pandas(data):
-        index = any(name is not None for name in data.index.names)  # type: ignore[attr-defined]
+        index = any(name is not None for name in data.index.names)
         yield from pa.Table.from_pandas(data, preserve_index=index).to_batches()
     elif hasattr(data, "to_record_batches"):
         # A plan's own reader keeps the classes of its exceptions.
@@ -83,7 +92,9 @@ def batches(data: object, types: RowTypes) -> Iterator[pa.RecordBatch]:
         yield types.native.rows([dict(row) for row in data])
     elif isinstance(data, Iterable) and not isinstance(data, str | bytes | bytearray | memoryview):
         for part in data:
-            yield from batches(part, types)
+            for batch in batches(part, types):
+                types.learn(batch.schema)
+                yield batch
     else:
         raise InvalidArgumentError(
             f"a {type(data).__name__} cannot be written: give Arrow data, a data frame, a dict of columns, or a list "
@@ -91,7 +102,7 @@ def batches(data: object, types: RowTypes) -> Iterator[pa.RecordBatch]:
         )
 
 
-def _is_pandas(data: object) -> bool:
+def _is_pandas(data: Any) -> bool:
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(data, pandas.DataFrame)
 
@@ -104,7 +115,7 @@ def _columns(data: Mapping[str, Any], types: RowTypes) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=[str(name) for name in data])
 
 
-def _column(path: str, column: object, types: RowTypes) -> pa.Array[Any]:
+def _column(path: str, column: Any, types: RowTypes) -> pa.Array[Any]:
     """A column as an array. Nested dicts are column groups."""
     if isinstance(column, Mapping):
         members = [_column(f"{path}.{name}", member, types) for name, member in column.items()]
@@ -117,8 +128,8 @@ def _column(path: str, column: object, types: RowTypes) -> pa.Array[Any]:
         return _whole(pa.chunked_array(column))
     if hasattr(column, "__array__"):
         if getattr(column, "ndim", 1) == 2:
-            width = column.shape[1]  # type: ignore[attr-defined]
-            return pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), width)  # type: ignore[attr-defined]
+            width = column.shape[1]
+            return pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), width)
         array = pa.array(column)
         return _whole(array) if isinstance(array, pa.ChunkedArray) else array
     if isinstance(column, Iterable) and not isinstance(column, str | bytes):
@@ -131,7 +142,7 @@ def _whole(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
     return array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
 
 
-def _is_table(data: object) -> bool:
+def _is_table(data: Any) -> bool:
     return (
         isinstance(data, Mapping | pa.RecordBatchReader | ArrowStream | ArrowBatch)
         or _is_pandas(data)
@@ -139,7 +150,7 @@ def _is_table(data: object) -> bool:
     )
 
 
-def key_batches(data: object, key_schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def key_batches(data: Any, key_schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The batches of a table of keys, of a stream of such tables, or of the keys themselves."""
     types = RowTypes(lambda: key_schema)
     if _is_table(data):
@@ -148,11 +159,9 @@ def key_batches(data: object, key_schema: pa.Schema) -> Iterator[pa.RecordBatch]
     if not isinstance(data, Iterable) or isinstance(data, str | bytes):
         raise InvalidArgumentError(f"a {type(data).__name__} does not name keys: give a list of them, or a table")
     items = iter(data)
-    for first in items:
-        items = itertools.chain([first], items)
-        if _is_table(first):
-            for table in items:
-                yield from batches(table, types)
-            return
-        break
+    first = list(itertools.islice(items, 1))
+    items = itertools.chain(first, items)
+    if any(map(_is_table, first)):
+        yield from batches(data if isinstance(data, Sequence) else items, types)
+        return
     yield _spiral.keys(key_schema, (key if isinstance(key, list | tuple) else (key,) for key in items))

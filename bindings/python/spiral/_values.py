@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,31 +15,30 @@ _EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
-def raw(value: object) -> tuple[str, object]:
+def raw(value: Any) -> tuple[str, object]:
     """What a value is, and its number, text, bytes, or an Arrow array that holds it alone. Times are microseconds."""
-    # pandas derives its timestamps from datetime and keeps nanoseconds in them.
-    if isinstance(value, dt.datetime) and not getattr(value, "nanosecond", 0):
+    # pandas derives its types from those of datetime, and keeps nanoseconds in them.
+    if getattr(value, "nanosecond", 0) and isinstance(value, dt.datetime):
+        return "array", pa.array([getattr(value, "value")], pa.timestamp("ns", "UTC"))
+    if getattr(value, "nanoseconds", 0) and isinstance(value, dt.timedelta):
+        return "array", pa.array([getattr(value, "value")], pa.duration("ns"))
+    if isinstance(value, dt.datetime):
         return "timestamp", (value - (_EPOCH if value.tzinfo is None else _EPOCH_UTC)) // _MICROSECOND
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+    if isinstance(value, dt.date):
         return "date", value.toordinal() - _EPOCH.toordinal()
     if isinstance(value, dt.time) and value.tzinfo is None:
         seconds = (value.hour * 60 + value.minute) * 60 + value.second
         return "time", seconds * 1_000_000 + value.microsecond
-    if isinstance(value, dt.timedelta) and not getattr(value, "nanoseconds", 0):
+    if isinstance(value, dt.timedelta):
         return "duration", value // _MICROSECOND
     if isinstance(value, Decimal) and value.is_finite():
         return "decimal", format(value, "f")
     if isinstance(value, memoryview):
         return "binary", bytes(value)
     try:
-        return "array", pa.array([value], type=value.type if isinstance(value, pa.Scalar) else None)
+        return "array", pa.array([value], type=getattr(value, "type") if isinstance(value, pa.Scalar) else None)
     except (pa.ArrowException, TypeError, ValueError):
         raise InvalidArgumentError(f"a value of type {type(value).__name__} cannot be stored") from None
-
-
-def micros(moment: dt.datetime) -> int:
-    """Microseconds since 1970."""
-    return (moment - _EPOCH_UTC) // _MICROSECOND
 
 
 def moment(micros: int) -> dt.datetime:

@@ -149,8 +149,8 @@ class Project:
         return f'<Project "{self.id}" at {self._native.url}>'
 
 
-def _key_columns(schema: KeySchema) -> list[tuple[str, str]]:
-    columns = schema.items() if isinstance(schema, Mapping) else schema
+def _key_columns(schema: Any) -> list[tuple[str, str]]:
+    columns: list[Any] = list(schema.items() if isinstance(schema, Mapping) else schema)
     pairs = [(column.name, column.type) if isinstance(column, pa.Field) else column for column in columns]
     return [(name, _arrow.type_name(data_type)) for name, data_type in pairs]
 

@@ -84,7 +84,7 @@ class Plan:
     """A planned scan of one version. It streams any number of times, each time from the beginning.
 
     Readers stream: batches are read some ahead of who pulls them, no more. Any Arrow library takes a plan as a stream,
-    as in `polars.from_arrow(plan)` or `duckdb.sql("from plan")`.
+    as in `polars.DataFrame(plan)` or `duckdb.sql("from plan")`.
     """
 
     __slots__ = ("_plan", "_scan", "_snapshot", "_unordered")

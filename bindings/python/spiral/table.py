@@ -239,10 +239,7 @@ class Table:
 
     def history(self, limit: int = 100) -> list[HistoryEntry]:
         """The most recent commits, newest first."""
-        return [
-            HistoryEntry(version, _values.moment(micros), *rest)
-            for version, micros, *rest in self._native.history(limit)
-        ]
+        return [HistoryEntry(entry[0], _values.moment(entry[1]), *entry[2:]) for entry in self._native.history(limit)]
 
     def close(self) -> None:
         """Gives the handle up; threads and memory go with the last handle of their `Spiral`."""
