@@ -1,5 +1,6 @@
 //! Waiting for the facade's work on the calling thread, without the interpreter's lock, and ending it early.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -63,11 +64,14 @@ pub(crate) fn wait_guarded<T: Send + 'static>(
         Some(token) => async move { token.guard(work).await }.boxed(),
         None => work.boxed(),
     };
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let wakes = Arc::new(Wakes { thread: std::thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&wakes));
     loop {
         let polled = py.detach(|| {
+            wakes.woken.store(false, Ordering::Release);
             let polled = work.poll_unpin(&mut Context::from_waker(&waker));
-            if polled.is_pending() {
+            // Another wait within this poll, for input that is read from a table, may have used the thread's own mark.
+            if polled.is_pending() && !wakes.woken.load(Ordering::Acquire) {
                 std::thread::park_timeout(SIGNALS);
             }
             polled
@@ -82,11 +86,15 @@ pub(crate) fn wait_guarded<T: Send + 'static>(
     }
 }
 
-struct Unpark(Thread);
+struct Wakes {
+    thread: Thread,
+    woken: AtomicBool,
+}
 
-impl Wake for Unpark {
+impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 
@@ -106,7 +114,7 @@ pub(crate) fn wait_feeding<T: Send + 'static>(
         let feed = async move {
             // Pulling waits for room, so at most two batches are on their way.
             while poll_fn(|cx| sender.poll_ready(cx)).await.is_ok() {
-                let batch = match Python::attach(|py| pull(&source.bind(py).clone())) {
+                let batch = match Python::attach(|py| pull(source.bind(py))) {
                     Ok(None) => return,
                     Ok(Some(batch)) => Ok(batch),
                     Err(error) => {
