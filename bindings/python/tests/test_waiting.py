@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -280,6 +281,17 @@ def turn():
         with root.project().create_table("t", key_schema={{"id": "int64"}}, exist_ok=True) as table:
             plan = root.scan(table).plan()
             plan.to_table(); next(iter(plan.to_record_batches())); plan.take([1, 2, 3])
+            token = spiral.CancelToken()
+            reader = None
+            with token:
+                reader = plan.to_record_batches()
+            token.cancel()
+            for fails in (lambda: root.scan(table["absent"]).plan(), reader.read_all, lambda: table.write([{{"id": "x"}}])):
+                try:
+                    fails()
+                except spiral.SpiralError:
+                    continue
+                raise SystemExit(1)
 with spiral.Spiral({str(tmp_path)!r}) as root:
     table = root.project().create_table("t", key_schema={{"id": "int64"}})
     table.write({{"id": list(range(20_000)), "v": ["x" * 20] * 20_000}})
@@ -295,8 +307,6 @@ print(json.dumps(found))
     run = subprocess.run(
         [sys.executable, "-c", script], check=True, timeout=120, stdout=subprocess.PIPE, text=True, env=environment
     )
-    import json
-
     first, last = json.loads(run.stdout)
     print(first, last)
     for name, before in first.items():
