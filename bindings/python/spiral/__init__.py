@@ -9,8 +9,10 @@ Every wait gives other threads the interpreter, and ends when Ctrl-C is pressed 
 asyncio programs, call from `asyncio.to_thread`.
 """
 
+import atexit as _atexit
 from importlib.metadata import version as _version
 
+from spiral import _spiral
 from spiral._arrow import type_name
 from spiral._cancel import CancelToken
 from spiral.client import Project, Spiral
@@ -44,6 +46,9 @@ from spiral.table import (
 from spiral.transaction import Transaction
 
 __version__ = _version("spiral")
+
+# Threads that still wait stay asleep from here on.
+_atexit.register(_spiral.end)
 
 __all__ = [
     "AlreadyExistsError",

@@ -141,8 +141,10 @@ class Plan:
         With `key_table` the rows of those keys, in the order asked for, batch by batch as the keys are pulled. Keys may
         repeat and need not exist; the scan's filter and key range apply, its limit does not.
         """
-        rows = self._plan.batches() if key_table is None else self._taken(key_table)
-        return pa.RecordBatchReader.from_batches(self.schema, rows)
+        return pa.RecordBatchReader.from_batches(self.schema, self._rows(key_table))
+
+    def _rows(self, key_table: KeysLike | None) -> Iterator[pa.RecordBatch]:
+        return self._plan.batches() if key_table is None else self._taken(key_table)
 
     def _taken(self, key_table: KeysLike) -> Iterator[pa.RecordBatch]:
         for keys in _arrow.key_batches(key_table, self.key_schema):
@@ -165,7 +167,7 @@ class Plan:
 
     def to_table(self, *, key_table: KeysLike | None = None) -> pa.Table:
         """All rows in memory."""
-        return self.to_record_batches(key_table=key_table).read_all()
+        return pa.Table.from_batches(list(self._rows(key_table)), self.schema)
 
     def to_pandas(self, *, key_table: KeysLike | None = None) -> pd.DataFrame:
         """All rows as a pandas data frame. Needs the `pandas` package."""

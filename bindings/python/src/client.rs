@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use spiral_bindings::{ClientOptions, KeyColumn};
 
+use crate::ending::detached;
 use crate::errors::OrRaise;
 use crate::handle::Handle;
 use crate::table::Table;
@@ -20,7 +21,7 @@ impl Client {
     #[new]
     fn new(py: Python<'_>, url: Option<String>, options: &str) -> PyResult<Self> {
         let options = ClientOptions::from_json(options).or_raise(py)?;
-        let client = py.detach(|| spiral_bindings::Client::configured(url, &options)).or_raise(py)?;
+        let client = detached(py, || spiral_bindings::Client::configured(url, &options)).or_raise(py)?;
         Ok(Self { url: client.url().to_owned(), handle: Handle::new(client) })
     }
 

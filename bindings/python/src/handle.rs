@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use spiral_bindings::{Code, Error};
 
+use crate::ending::detached;
 use crate::errors::OrRaise;
 
 /// A handle of the facade until it is closed.
@@ -38,7 +39,7 @@ impl<T: Send> Handle<T> {
     /// Gives the handle up. Whatever else was opened from the same client goes on.
     pub(crate) fn close(&self, py: Python<'_>) {
         let inner = self.take();
-        py.detach(|| drop(inner));
+        detached(py, || drop(inner));
     }
 }
 
@@ -57,6 +58,6 @@ impl<T: Send> Drop for Handle<T> {
     fn drop(&mut self) {
         let Some(inner) = self.take() else { return };
         // While the interpreter ends there is no lock to release.
-        Python::try_attach(|py| py.detach(|| drop(inner)));
+        Python::try_attach(|py| detached(py, || drop(inner)));
     }
 }

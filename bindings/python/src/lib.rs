@@ -3,6 +3,7 @@
 //! This module is private to the package: `spiral/*.py` gives it keywords, defaults and documentation.
 
 mod client;
+mod ending;
 mod errors;
 mod handle;
 mod scan;
@@ -17,6 +18,8 @@ use pyo3::prelude::*;
 mod _spiral {
     #[pymodule_export]
     use super::client::Client;
+    #[pymodule_export]
+    use super::ending::end;
     #[pymodule_export]
     use super::errors::examples;
     #[pymodule_export]

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyField, PyRecordBatch, PySchema};
 use spiral_bindings::{KeyBounds, ScanOptions};
 
+use crate::ending::detached;
 use crate::errors::OrRaise;
 use crate::handle::Handle;
 use crate::values::{array_out, values};
@@ -131,7 +132,7 @@ impl Batches {
 
     fn close(&self, py: Python<'_>) {
         if let Ok(batches) = self.handle.get(py) {
-            py.detach(|| batches.close());
+            detached(py, || batches.close());
         }
     }
 }

@@ -14,6 +14,7 @@ use pyo3::types::PyIterator;
 use pyo3_arrow::PyRecordBatch;
 use spiral_bindings::{Code, Error, Result, Work};
 
+use crate::ending::{attached, detached};
 use crate::errors::OrRaise;
 
 /// How long Ctrl-C may go unnoticed.
@@ -67,7 +68,7 @@ pub(crate) fn wait_guarded<T: Send + 'static>(
     let wakes = Arc::new(Wakes { thread: std::thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&wakes));
     loop {
-        let polled = py.detach(|| {
+        let polled = detached(py, || {
             wakes.woken.store(false, Ordering::Release);
             let polled = work.poll_unpin(&mut Context::from_waker(&waker));
             // Another wait within this poll, for input that is read from a table, may have used the thread's own mark.
@@ -80,7 +81,7 @@ pub(crate) fn wait_guarded<T: Send + 'static>(
             return result.or_raise(py);
         }
         if let Err(interrupt) = py.check_signals() {
-            py.detach(|| drop(work));
+            detached(py, || drop(work));
             return Err(interrupt);
         }
     }
@@ -114,7 +115,7 @@ pub(crate) fn wait_feeding<T: Send + 'static>(
         let feed = async move {
             // Pulling waits for room, so at most two batches are on their way.
             while poll_fn(|cx| sender.poll_ready(cx)).await.is_ok() {
-                let batch = match Python::attach(|py| pull(source.bind(py))) {
+                let batch = match attached(|py| pull(source.bind(py))) {
                     Ok(None) => return,
                     Ok(Some(batch)) => Ok(batch),
                     Err(error) => {

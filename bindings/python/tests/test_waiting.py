@@ -246,19 +246,24 @@ def test_a_forked_child_gets_errors_and_clients_of_its_own(slow: Served, folder:
 
 
 EXITING = """
-import threading, spiral
+import threading, time, spiral
 root = spiral.Spiral("%s")
 table = root.project().table("t")
 reader = root.scan(table).plan().to_record_batches()
 reader.read_next_batch()
-threading.Thread(target=reader.read_all, daemon=True).start()
+def forever():
+    while True:
+        root.scan(table, where="value > 1e9").plan().to_table()
+for work in [forever] * 4:
+    threading.Thread(target=work, daemon=True).start()
 transaction = table.txn()
+time.sleep(%s)
 """
 
 
-def test_a_process_ends_with_handles_open(folder: Path, slow: Served) -> None:
-    for root in (folder, slow.url):
-        subprocess.run([sys.executable, "-c", EXITING % root], check=True, timeout=20)
+def test_a_process_ends_with_handles_open_and_threads_waiting(folder: Path, slow: Served) -> None:
+    for root, seconds in [(slow.url, 0), (slow.url, 0.3), *((folder, number / 100) for number in range(10))]:
+        subprocess.run([sys.executable, "-c", EXITING % (root, seconds)], check=True, timeout=20)
 
 
 def usage() -> dict[str, int]:
