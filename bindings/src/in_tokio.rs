@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
@@ -16,18 +16,23 @@ use object_store::{
 };
 use tokio::runtime::{Handle, Runtime};
 
-/// The process's runtime for HTTP clients: two threads that only move bytes.
-fn shared() -> Option<&'static Handle> {
-    static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread()
+/// The process's runtime for HTTP clients: two threads that only move bytes. A forked child, which has none of its
+/// parent's threads, gets a runtime of its own.
+fn shared() -> Option<Handle> {
+    static RUNTIME: Mutex<Option<(u32, Runtime)>> = Mutex::new(None);
+    let mut shared = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    if shared.as_ref().is_none_or(|(owner, _)| *owner != process) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("spiral-http")
             .enable_all()
             .build()
-            .ok()
-    });
-    runtime.as_ref().map(Runtime::handle)
+            .ok()?;
+        // Ending a runtime waits for its threads, which a child would do for ever.
+        std::mem::forget(shared.replace((process, runtime)));
+    }
+    shared.as_ref().map(|(_, runtime)| runtime.handle().clone())
 }
 
 /// A store whose calls may be polled by any executor.
@@ -43,7 +48,7 @@ impl InTokio {
     /// Wraps a store, of which `uploads` is another handle, for uploads in parts; `None` when the process cannot start
     /// threads.
     pub(crate) fn new(inner: Arc<dyn ObjectStore>, uploads: Arc<dyn ObjectStore>) -> Option<Self> {
-        Some(Self { inner, uploads, handle: shared()?.clone() })
+        Some(Self { inner, uploads, handle: shared()? })
     }
 
     fn enter<T>(&self, inner: T) -> Entered<T> {

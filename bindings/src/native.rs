@@ -20,6 +20,18 @@ impl Client {
         Ok(Self::on(url, store, pool.runtime(), Box::new(pool), options))
     }
 
+    /// Opens a root by its URL, or else the one that the environment or `~/.spiral.toml` names. Options stand above
+    /// the settings of both.
+    ///
+    /// # Errors
+    /// As [`Config::load`] and [`Client::connect`].
+    pub fn configured(url: Option<String>, options: &ClientOptions) -> Result<Self> {
+        let Config { root, table, .. } = Config::load(url)?;
+        let store = open_store(&root, &options.store)?;
+        let pool = pool(options.threads)?;
+        Ok(Self::with_habits(&root, store, pool.runtime(), Box::new(pool), options.table(table), options.caches()))
+    }
+
     /// Opens the root that a configuration names.
     ///
     /// # Errors

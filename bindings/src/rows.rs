@@ -33,6 +33,22 @@ impl RowTypes {
         self.fields.entry(column.to_owned()).or_insert_with(|| Arc::new(field));
         Ok(())
     }
+
+    /// The values of one column, or of one member of a column group, as an array. Types as in [`batch_from_rows`].
+    ///
+    /// # Errors
+    /// As [`batch_from_rows`].
+    pub fn column(&self, path: &str, values: &[Value]) -> Result<(FieldRef, ArrayRef)> {
+        let mut names = path.split('.');
+        let mut known = names.next().and_then(|name| self.fields.get(name));
+        for name in names {
+            known = match known.map(|field| field.data_type()) {
+                Some(DataType::Struct(members)) => members.find(name).map(|(_, field)| field),
+                _ => None,
+            };
+        }
+        column(path, &values.iter().collect::<Vec<_>>(), known)
+    }
 }
 
 impl Snapshot {

@@ -1,1 +1,33 @@
-//! The Python package of Spiral.
+//! The Python package of Spiral: names and types of the facade as Python has them.
+//!
+//! This module is private to the package: `spiral/*.py` gives it keywords, defaults and documentation.
+
+mod client;
+mod ending;
+mod errors;
+mod handle;
+mod scan;
+mod table;
+mod values;
+mod wait;
+
+use pyo3::prelude::*;
+
+/// The engine of the `spiral` package.
+#[pymodule]
+mod _spiral {
+    #[pymodule_export]
+    use super::client::Client;
+    #[pymodule_export]
+    use super::ending::end;
+    #[pymodule_export]
+    use super::errors::examples;
+    #[pymodule_export]
+    use super::scan::{Batches, Plan, Snapshot};
+    #[pymodule_export]
+    use super::table::{Table, Transaction};
+    #[pymodule_export]
+    use super::values::{RowTypes, keys, type_name};
+    #[pymodule_export]
+    use super::wait::CancelToken;
+}

@@ -1,0 +1,176 @@
+"""Roots of tables."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from spiral import _arrow, _spiral
+from spiral._arrow import TypeLike
+from spiral.errors import InvalidArgumentError, UnsupportedError
+from spiral.scan import Scan
+from spiral.table import Asof, KeyRange, Projection, Shard, Snapshot, Table, asof_text
+
+KeySchema: TypeAlias = (
+    pa.Schema | Mapping[str, TypeLike] | Iterable[tuple[str, TypeLike]] | Iterable["pa.Field[Any]"]
+)
+"""Key columns: a schema, fields, or names with types, such as `{"id": "int64"}` or `[("id", pa.int64())]`."""
+
+
+class Spiral:
+    """Tables below one root, with the threads and caches that everything opened from it shares.
+
+    Arguments:
+        url: `memory:`, a folder, `s3://bucket/folder`, `gs://…`, `az://…`, `https://…` (to read). By default the
+            root that the variable `SPIRAL__ROOT` or `root` in `~/.spiral.toml` names, then `~/.spiral/data`.
+        store: Options of the store by the names of its vendor's variables, credentials among them. By default they
+            are found as the vendor's own tools find them.
+        threads: Threads for CPU work; the machine's parallelism by default.
+        cache_bytes: Memory for each cache of metadata and keys.
+        partition_max_bytes: Uncompressed bytes after which a write starts the next run.
+        batch_readahead: Batches that a scan prepares ahead of its reader.
+    """
+
+    __slots__ = ("_native",)
+
+    def __init__(
+        self,
+        url: str | os.PathLike[str] | None = None,
+        *,
+        store: Mapping[str, str] | None = None,
+        threads: int | None = None,
+        cache_bytes: int | None = None,
+        partition_max_bytes: int | None = None,
+        batch_readahead: int | None = None,
+    ) -> None:
+        options = {
+            "store": None if store is None else dict(store),
+            "threads": threads,
+            "cache_bytes": cache_bytes,
+            "partition_max_bytes": partition_max_bytes,
+            "batch_readahead": batch_readahead,
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        self._native = _spiral.Client(None if url is None else os.fspath(url), json.dumps(given))
+
+    @property
+    def url(self) -> str:
+        """The root, without the URL's query: that may be a signature."""
+        return self._native.url
+
+    def project(self, project_id: str = "default") -> Project:
+        """The tables of the root. A root holds one project so far, whatever its id."""
+        return Project(self._native, project_id)
+
+    def table_at_root(self) -> Table:
+        """Opens the table whose own folder is the root: for a table that was copied, or is served, by itself."""
+        return Table(self._native.table_at_root())
+
+    def scan(
+        self,
+        *projections: Table | Snapshot | Projection,
+        where: str | None = None,
+        asof: Asof | None = None,
+        shard: Shard | KeyRange | None = None,
+        limit: int | None = None,
+    ) -> Scan:
+        """What to read: a table, or columns of it.
+
+        Arguments:
+            projections: A table, a snapshot, or columns: `table[["a", "group.b"]]`, in the order of the result.
+            where: Rows to keep: `"distance > 1000 and origin in ('SFO', 'LAX')"`.
+            asof: An older version, by its number or by a time.
+            shard: Rows to read, by key.
+            limit: Rows after which to stop reading.
+        """
+        return _scan(projections, where, asof, shard, limit, keys_only=False)
+
+    def scan_keys(
+        self,
+        *projections: Table | Snapshot | Projection,
+        where: str | None = None,
+        asof: Asof | None = None,
+        shard: Shard | KeyRange | None = None,
+        limit: int | None = None,
+    ) -> Scan:
+        """As `scan`, but only the keys, of rows that exist in any column group."""
+        return _scan(projections, where, asof, shard, limit, keys_only=True)
+
+    def close(self) -> None:
+        """Gives the handle up. Tables that were opened stay usable; threads and caches go with the last of them."""
+        self._native.close()
+
+    def __enter__(self) -> Spiral:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Spiral at {self.url}>"
+
+
+class Project:
+    """The tables of a root. Made by `Spiral.project`."""
+
+    __slots__ = ("_native", "id")
+
+    def __init__(self, native: _spiral.Client, project_id: str) -> None:
+        self._native = native
+        self.id = project_id
+
+    def create_table(self, identifier: str, *, key_schema: KeySchema, exist_ok: bool = False) -> Table:
+        """Creates a table.
+
+        Arguments:
+            identifier: `dataset.table`, or `table` in the dataset `default`.
+            key_schema: The key columns, which stay as they are for good; value columns come into being when they are
+                first written.
+            exist_ok: Opens a table that exists with the same key columns.
+        """
+        return Table(self._native.create_table(identifier, _key_columns(key_schema), exist_ok))
+
+    def table(self, identifier: str) -> Table:
+        """Opens a table by `dataset.table`, or `table` in the dataset `default`."""
+        return Table(self._native.table(identifier))
+
+    def tables(self) -> list[str]:
+        """The identifiers of all tables. A plain HTTP server cannot tell them."""
+        return self._native.tables()
+
+    def __repr__(self) -> str:
+        return f'<Project "{self.id}" at {self._native.url}>'
+
+
+def _key_columns(schema: Any) -> list[tuple[str, str]]:
+    columns: list[Any] = list(schema.items() if isinstance(schema, Mapping) else schema)
+    pairs = [(column.name, column.type) if isinstance(column, pa.Field) else column for column in columns]
+    return [(name, _arrow.type_name(data_type)) for name, data_type in pairs]
+
+
+def _scan(
+    projections: tuple[Table | Snapshot | Projection, ...],
+    where: str | None,
+    asof: Asof | None,
+    shard: Shard | KeyRange | None,
+    limit: int | None,
+    keys_only: bool,
+) -> Scan:
+    sources = [part.table if isinstance(part, Projection) else part for part in projections]
+    if not sources:
+        raise InvalidArgumentError("name a table to scan")
+    if any(source is not sources[0] for source in sources):
+        raise UnsupportedError("a scan of several tables is not implemented")
+    if asof is not None and isinstance(sources[0], Snapshot):
+        raise InvalidArgumentError("a snapshot is one version: leave asof out, or scan the table")
+    whole = any(not isinstance(part, Projection) for part in projections)
+    columns = tuple(path for part in projections if isinstance(part, Projection) for path in part.paths)
+    key_range = shard.key_range if isinstance(shard, Shard) else shard
+    return Scan(sources[0], None if whole else columns, where, asof_text(asof), key_range, limit, keys_only)

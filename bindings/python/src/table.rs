@@ -1,0 +1,123 @@
+//! Tables and transactions.
+
+use pyo3::prelude::*;
+use pyo3_arrow::{PyRecordBatch, PySchema};
+use spiral_bindings::{CommitInfo, HistoryEntry, WriteOptions, asof_text};
+
+use crate::errors::OrRaise;
+use crate::handle::Handle;
+use crate::scan::Snapshot;
+use crate::wait::{wait, wait_feeding};
+
+#[pyclass(frozen, module = "spiral._spiral")]
+pub(crate) struct Table {
+    handle: Handle<spiral_bindings::Table>,
+    #[pyo3(get)]
+    name: String,
+}
+
+/// Version and microseconds since 1970.
+type Commit = (u64, i64);
+
+/// A commit, its transaction's identity, its operations, rows written, keys deleted, and bytes of new objects.
+type History = (u64, i64, String, Vec<String>, u64, u64, u64);
+
+fn commit(info: CommitInfo) -> Commit {
+    (info.version, info.timestamp)
+}
+
+fn history(entry: HistoryEntry) -> History {
+    let HistoryEntry { version, timestamp, txn, summary } = entry;
+    (version, timestamp, txn.to_string(), summary.operations, summary.rows_written, summary.rows_deleted, summary.bytes)
+}
+
+impl Table {
+    pub(crate) fn new(table: spiral_bindings::Table) -> Self {
+        Self { name: table.name().to_owned(), handle: Handle::new(table) }
+    }
+}
+
+#[pymethods]
+impl Table {
+    fn key_schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PySchema::new(self.handle.get(py)?.key_schema()).into_pyarrow(py)
+    }
+
+    fn snapshot(&self, py: Python<'_>, asof: Option<&str>) -> PyResult<Snapshot> {
+        let table = self.handle.get(py)?;
+        let asof = asof.map(asof_text).transpose().or_raise(py)?;
+        wait(py, move || table.snapshot(asof)).map(Snapshot::new)
+    }
+
+    fn write(&self, py: Python<'_>, batches: &Bound<'_, PyAny>, push_down_nulls: bool) -> PyResult<Commit> {
+        let table = self.handle.get(py)?;
+        let options = WriteOptions { push_down_nulls };
+        wait_feeding(py, batches, move |batches| table.write_stream(batches, options)).map(commit)
+    }
+
+    fn delete(&self, py: Python<'_>, keys: Vec<PyRecordBatch>) -> PyResult<Commit> {
+        let table = self.handle.get(py)?;
+        let keys = keys.into_iter().map(PyRecordBatch::into_inner).collect();
+        wait(py, move || table.delete(keys)).map(commit)
+    }
+
+    fn delete_where(&self, py: Python<'_>, filter: String) -> PyResult<Commit> {
+        let table = self.handle.get(py)?;
+        wait(py, move || table.delete_where(&filter)).map(commit)
+    }
+
+    fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
+        let transaction = self.handle.get(py)?.transaction();
+        let (id, began) = (transaction.id().to_owned(), transaction.began());
+        Ok(Transaction { handle: Handle::new(transaction), id, began })
+    }
+
+    fn history(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<History>> {
+        let table = self.handle.get(py)?;
+        Ok(wait(py, move || table.history(limit))?.into_iter().map(history).collect())
+    }
+
+    fn close(&self, py: Python<'_>) {
+        self.handle.close(py);
+    }
+}
+
+#[pyclass(frozen, module = "spiral._spiral")]
+pub(crate) struct Transaction {
+    handle: Handle<spiral_bindings::Transaction>,
+    #[pyo3(get)]
+    id: String,
+    #[pyo3(get)]
+    began: u64,
+}
+
+#[pymethods]
+impl Transaction {
+    fn write(&self, py: Python<'_>, batches: &Bound<'_, PyAny>, push_down_nulls: bool) -> PyResult<()> {
+        let transaction = self.handle.get(py)?;
+        let options = WriteOptions { push_down_nulls };
+        wait_feeding(py, batches, move |batches| transaction.write_stream(batches, options))
+    }
+
+    fn delete(&self, py: Python<'_>, keys: Vec<PyRecordBatch>) -> PyResult<()> {
+        let transaction = self.handle.get(py)?;
+        let keys = keys.into_iter().map(PyRecordBatch::into_inner).collect();
+        wait(py, move || transaction.delete(keys))
+    }
+
+    fn delete_where(&self, py: Python<'_>, filter: String) -> PyResult<()> {
+        let transaction = self.handle.get(py)?;
+        wait(py, move || transaction.delete_where(&filter))
+    }
+
+    fn commit(&self, py: Python<'_>) -> PyResult<Commit> {
+        let transaction = self.handle.get(py)?;
+        wait(py, move || transaction.commit()).map(commit)
+    }
+
+    fn abort(&self, py: Python<'_>) -> PyResult<()> {
+        let transaction = self.handle.get(py)?;
+        // Abandoning is what cancelling asks for as well.
+        crate::wait::wait_guarded(py, None, async move { transaction.abort().await })
+    }
+}
