@@ -10,7 +10,6 @@ use crate::table::Table;
 
 /// Opens a root. `options` is JSON.
 #[napi]
-#[expect(clippy::needless_pass_by_value, reason = "Node-API hands over values")]
 pub(crate) fn connect(url: String, options: String) -> napi::Result<Client> {
     let client = ClientOptions::from_json(&options).and_then(|options| facade::Client::connect(&url, &options));
     Ok(Client { held: Held::new(client.map_err(|error| thrown(&error))?) })
@@ -22,7 +21,6 @@ pub struct Client {
 }
 
 #[napi]
-#[expect(clippy::needless_pass_by_value, reason = "Node-API hands over values")]
 impl Client {
     #[napi]
     pub fn free(&self) {

@@ -36,7 +36,6 @@ pub struct Cancel {
 
 #[napi]
 impl Cancel {
-    #[expect(clippy::new_without_default, reason = "only JavaScript makes it")]
     #[napi(constructor)]
     pub fn new() -> Self {
         Self { token: CancelToken::new() }

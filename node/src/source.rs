@@ -32,9 +32,7 @@ pub struct Source {
 pub(crate) struct Pieces(mpsc::Receiver<Piece>);
 
 #[napi]
-#[expect(clippy::needless_pass_by_value, reason = "Node-API hands over values")]
 impl Source {
-    #[expect(clippy::new_without_default, reason = "only JavaScript makes it")]
     #[napi(constructor)]
     pub fn new() -> Self {
         // The sender's own place is the only one: a piece waits while another one is written.

@@ -95,7 +95,6 @@ impl Table {
 }
 
 #[napi]
-#[expect(clippy::needless_pass_by_value, reason = "Node-API hands over values")]
 impl Table {
     #[napi]
     pub fn free(&self) {
@@ -202,7 +201,6 @@ pub struct Snapshot {
 }
 
 #[napi]
-#[expect(clippy::needless_pass_by_value, reason = "Node-API hands over values")]
 impl Snapshot {
     #[napi]
     pub fn free(&self) {
@@ -249,7 +247,6 @@ pub struct Transaction {
 }
 
 #[napi]
-#[expect(clippy::needless_pass_by_value, reason = "Node-API hands over values")]
 impl Transaction {
     #[napi]
     pub fn free(&self) {

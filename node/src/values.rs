@@ -25,7 +25,6 @@ pub(crate) fn keys(given: Array) -> napi::Result<Vec<Vec<Value>>> {
 }
 
 /// The parts of a key.
-#[expect(clippy::needless_pass_by_value, reason = "arrays of Node-API are handed over")]
 pub(crate) fn key(parts: Array) -> napi::Result<Vec<Value>> {
     items(&parts, 0)
 }
