@@ -1,1 +1,13 @@
-//! The Node package of Spiral.
+//! The Node package of Spiral: the facade as classes of Node-API, which `lib/spiral.js` wraps.
+//!
+//! JavaScript that users see is written in JavaScript: iterators, signals, classes of errors and the reading of options
+//! behave there as its users expect, and cost nothing here. This crate hands over handles, columns and errors.
+
+mod client;
+mod columns;
+mod errors;
+mod handle;
+mod plan;
+mod source;
+mod table;
+mod values;

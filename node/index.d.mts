@@ -1,0 +1,3 @@
+export * from "./index.js";
+import * as spiral from "./index.js";
+export default spiral;

@@ -1,0 +1,66 @@
+//! Roots of tables.
+
+use napi::bindgen_prelude::{Env, PromiseRaw};
+use napi_derive::napi;
+use spiral_bindings::{self as facade, ClientOptions, KeyColumn};
+
+use crate::errors::thrown;
+use crate::handle::{Cancel, Held};
+use crate::table::Table;
+
+/// Opens a root. `options` is JSON.
+#[napi]
+pub(crate) fn connect(url: String, options: String) -> napi::Result<Client> {
+    let client = ClientOptions::from_json(&options).and_then(|options| facade::Client::connect(&url, &options));
+    Ok(Client { held: Held::new(client.map_err(|error| thrown(&error))?) })
+}
+
+#[napi]
+pub struct Client {
+    held: Held<facade::Client>,
+}
+
+#[napi]
+impl Client {
+    #[napi]
+    pub fn free(&self) {
+        self.held.free();
+    }
+
+    #[napi(getter)]
+    pub fn url(&self) -> napi::Result<String> {
+        Ok(self.held.get()?.url().to_owned())
+    }
+
+    /// `keys` is a list of names and types in turns.
+    #[napi]
+    pub fn create_table<'env>(
+        &self,
+        env: &'env Env,
+        name: String,
+        keys: Vec<String>,
+        exist_ok: bool,
+        cancel: &Cancel,
+    ) -> napi::Result<PromiseRaw<'env, Table>> {
+        let keys: Vec<_> = keys.chunks(2).map(|pair| KeyColumn::new(&*pair[0], &*pair[1])).collect();
+        let creating = self.held.get()?.create_table(&name, &keys, exist_ok);
+        cancel.promise(env, async move { creating.await.map(Table::new) })
+    }
+
+    #[napi]
+    pub fn table<'env>(&self, env: &'env Env, name: String, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Table>> {
+        let opening = self.held.get()?.table(&name);
+        cancel.promise(env, async move { opening.await.map(Table::new) })
+    }
+
+    #[napi]
+    pub fn table_at_root<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Table>> {
+        let opening = self.held.get()?.table_at_root();
+        cancel.promise(env, async move { opening.await.map(Table::new) })
+    }
+
+    #[napi]
+    pub fn tables<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Vec<String>>> {
+        cancel.promise(env, self.held.get()?.tables())
+    }
+}
