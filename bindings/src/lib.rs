@@ -40,7 +40,7 @@ pub use medium::{Medium, OpenedStore};
 pub use on_tokio::Tokio;
 pub use options::{KeyBounds, KeyColumn, Metrics, ScanOptions, StringTypes, WriteOptions, asof_text};
 pub use plan::{Batches, Plan, Taken};
-pub use rows::{RowTypes, batch_from_rows, key_batch, rows_from_batch};
+pub use rows::{Row, RowTypes, batch_from_rows, key_batch, rows_from_batch};
 pub use snapshot::Snapshot;
 pub use spiral_core as core;
 pub use spiral_core::table::{Asof, HistoryEntry};

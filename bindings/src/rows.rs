@@ -12,6 +12,9 @@ use crate::table::Table;
 use crate::value::{Value, array_from_values, infer, type_from_text, untyped, values_from_array};
 use crate::work::Work;
 
+/// Named values.
+pub type Row = Vec<(Arc<str>, Value)>;
+
 /// Types of the columns that rows may have.
 #[derive(Debug, Clone, Default)]
 pub struct RowTypes {
@@ -64,7 +67,7 @@ impl Snapshot {
 ///
 /// # Errors
 /// `TypeMismatch` for values that a column cannot hold, `InvalidArgument` without any row.
-pub fn batch_from_rows(rows: &[Vec<(Arc<str>, Value)>], types: &RowTypes) -> Result<RecordBatch> {
+pub fn batch_from_rows(rows: &[Row], types: &RowTypes) -> Result<RecordBatch> {
     let mut position: HashMap<&str, usize> = HashMap::new();
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in rows.iter().flatten() {
@@ -139,7 +142,7 @@ fn written_type(name: &str, known: &DataType, values: &[&Value]) -> Result<DataT
 ///
 /// # Errors
 /// `UnsupportedType` for types that no column has.
-pub fn rows_from_batch(batch: &RecordBatch) -> Result<Vec<Vec<(Arc<str>, Value)>>> {
+pub fn rows_from_batch(batch: &RecordBatch) -> Result<Vec<Row>> {
     let names: Vec<Arc<str>> = batch.schema().fields().iter().map(|field| field.name().as_str().into()).collect();
     let mut columns = batch.columns().iter().map(values_from_array).collect::<Result<Vec<_>>>()?;
     let take = |row: usize, column: &mut Vec<Value>| std::mem::replace(&mut column[row], Value::Null);

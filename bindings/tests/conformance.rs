@@ -1,7 +1,14 @@
 //! The reference interpreter of `tests/conformance/list.json`: see the page beside that list.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
 
 mod conformance {
+    mod golden;
     pub(crate) mod interpreter;
     pub(crate) mod values;
 }

@@ -16,7 +16,7 @@ pub enum Append {
     /// This entry is committed.
     Committed,
     /// Another transaction's record is at its version.
-    Lost(LogRecord),
+    Lost,
 }
 
 impl Log {
@@ -58,9 +58,9 @@ impl Log {
                 Ok(Some(record)) if record.txn() == Some(entry.txn) && !self.faults.skip_own_id_check => {
                     return Ok(Append::Committed);
                 }
-                Ok(Some(record)) => {
+                Ok(Some(_)) => {
                     self.counts.lost.fetch_add(1, Ordering::Relaxed);
-                    return Ok(Append::Lost(record));
+                    return Ok(Append::Lost);
                 }
                 Ok(None) => {}
                 Err(error) => last_error = Some(error),

@@ -55,7 +55,7 @@ impl Table {
                     self.adopt(Arc::new(replay(State::clone(&state), vec![LogRecord::Entry(entry)])?));
                     return Ok(committed);
                 }
-                Append::Lost(_) => {
+                Append::Lost => {
                     if race > 1 {
                         let longest = 1 + (u64::from(race) * 4).min(200);
                         let wait = self.runtime().random_u64() % longest;

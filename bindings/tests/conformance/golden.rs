@@ -2,17 +2,12 @@
 //! the tables that they made when that version was released. Nothing there is ever written again.
 //!
 //! `SPIRAL_WRITE_GOLDEN=<folder>` writes such a folder, for a release.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
-mod conformance {
-    pub(crate) mod interpreter;
-    pub(crate) mod values;
-}
 
 use std::path::{Path, PathBuf};
 
-use conformance::interpreter::{Mode, run_entry};
 use serde_json::Value as Json;
+
+use super::interpreter::{Mode, run_entry};
 
 /// Entries that a release keeps: one of each kind of object, and every type.
 fn is_kept(name: &str) -> bool {
