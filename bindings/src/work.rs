@@ -38,7 +38,7 @@ impl<T: 'static> Work<T> {
 }
 
 impl Client {
-    /// Waits for what is already on its way, without a task of its own.. It must not hold a client: the last one would then be dropped on its own thread.
+    /// Starts an operation. It must not hold a client: the last one would then be dropped on its own thread.
     pub(crate) fn start<T, F>(&self, operation: F) -> Work<T>
     where
         T: Send + 'static,

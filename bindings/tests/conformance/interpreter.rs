@@ -335,6 +335,9 @@ fn judge_result(expected: &Json, turn: Option<usize>, returned: &Returned) -> st
                     return Err(format!("{} rows instead of {}", rows.len(), wanted.len()));
                 }
                 for (at, (wanted, found)) in wanted.iter().zip(rows).enumerate() {
+                    if wanted.as_array().unwrap().len() != found.len() {
+                        return Err(format!("row {at} has {} columns instead of {wanted}", found.len()));
+                    }
                     for ((json, value), (name, _)) in wanted.as_array().unwrap().iter().zip(found).zip(columns) {
                         if !same(&read(json, turn), value) {
                             return Err(format!("row {at}, column {name}: expected {json}, found {value:?}"));
