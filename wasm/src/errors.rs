@@ -35,10 +35,9 @@ pub(crate) fn text_of(thrown: &JsValue) -> String {
     message.or_else(|| thrown.as_string()).unwrap_or_else(|| "an exception without a message".to_owned())
 }
 
-#[wasm_bindgen]
+#[wasm_bindgen(raw_module = "./host.js")]
 extern "C" {
-    /// A function of the package's own, installed before anything runs: fails all that is under way.
-    #[wasm_bindgen(js_name = "__spiral_died")]
+    /// Fails all that is under way.
     fn died(message: &str);
 }
 

@@ -28,8 +28,12 @@ extern "C" {
     fn set_timeout(run: &JsValue, millis: f64) -> JsValue;
     #[wasm_bindgen(js_name = clearTimeout)]
     fn clear_timeout(id: &JsValue);
-    /// A function of the package's own, installed before anything runs: calls back in a new turn of the event loop.
-    #[wasm_bindgen(js_name = "__spiral_turn")]
+}
+
+#[wasm_bindgen(raw_module = "./host.js")]
+extern "C" {
+    /// Calls back in a new turn of the event loop.
+    #[wasm_bindgen(js_name = nextTurn)]
     fn next_turn(run: &JsValue);
 }
 

@@ -1,12 +1,11 @@
 //! The handles that `js/spiral.js` wraps. Every operation takes what cancels it and returns a promise.
 
 use js_sys::{Array, BigInt, Object, Promise};
-use object_store::memory::InMemory;
 use object_store::path::Path;
 use spiral_bindings as facade;
 use spiral_bindings::{
-    Asof, CancelToken, ClientOptions, HistoryEntry, KeyBounds, KeyColumn, Medium, OpenedStore, Result,
-    ScanOptions, StringTypes, WriteOptions,
+    Asof, CancelToken, ClientOptions, HistoryEntry, KeyBounds, KeyColumn, Medium, OpenedStore, Result, ScanOptions,
+    StringTypes, WriteOptions,
 };
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
@@ -46,22 +45,18 @@ impl Cancel {
     }
 }
 
-/// The client of a store; without one, of this instance's memory.
+/// The client of a store. `folder` is the name of its root.
 #[wasm_bindgen]
-pub fn connect(url: &str, store: Option<JsStore>, folder: &str, medium: &str, options: &str) -> Thrown<Client> {
+pub fn connect(url: &str, store: JsStore, folder: &str, medium: &str, options: &str) -> Thrown<Client> {
     let options = thrown(ClientOptions::from_json(options))?;
     let root = Path::from(folder);
-    let store = match store {
-        None => OpenedStore { objects: Arc::new(InMemory::new()), root, medium: Medium::Memory },
-        Some(store) => {
-            let medium = match medium {
-                "local" => Medium::Local,
-                "http" => Medium::Http,
-                _ => Medium::Cloud,
-            };
-            OpenedStore { objects: Arc::new(HostStore::new(store, root.clone())), root, medium }
-        }
+    let medium = match medium {
+        "memory" => Medium::Memory,
+        "local" => Medium::Local,
+        "http" => Medium::Http,
+        _ => Medium::Cloud,
     };
+    let store = OpenedStore { objects: Arc::new(HostStore::new(store, root.clone())), root, medium };
     Ok(Client(facade::Client::on(url, store, runtime(), Box::new(()), &options)))
 }
 
@@ -192,7 +187,9 @@ fn read_asof(asof: &JsValue) -> Result<Option<Asof>> {
 fn scan_options(options: &str, begin: &JsValue, end: &JsValue) -> Result<ScanOptions> {
     let mut options = ScanOptions::from_json(options)?;
     options.strings = StringTypes::Plain;
-    let bound = |key: &JsValue| Ok(if key.is_undefined() { None } else { keys(&Array::of1(key))?.pop() });
+    let bound = |key: &JsValue| -> Result<Option<Vec<facade::Value>>> {
+        Ok(if key.is_undefined() { None } else { keys(&Array::of1(key))?.pop() })
+    };
     let bounds = KeyBounds { begin: bound(begin)?, end: bound(end)? };
     options.range = (bounds != KeyBounds::default()).then_some(bounds);
     Ok(options)
@@ -336,4 +333,3 @@ impl Transaction {
 fn nothing((): ()) -> Result<JsValue> {
     Ok(JsValue::UNDEFINED)
 }
-

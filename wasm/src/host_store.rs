@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
@@ -79,11 +79,10 @@ impl HostStore {
     }
 
     /// Starts a request, and gives what waits for its answer.
-    fn ask(
-        &self,
-        location: &Path,
-        start: impl FnOnce(&JsStore, &str, &JsValue) -> Promise,
-    ) -> impl Future<Output = Result<Answer>> + Send + use<> {
+    fn ask<F>(&self, location: &Path, start: F) -> impl Future<Output = Result<Answer>> + Send + use<F>
+    where
+        F: FnOnce(&JsStore, &str, &JsValue) -> Promise,
+    {
         let mut request = Request::new();
         let promise = start(&self.store, self.name(location), &request.controller.signal());
         let (answer, path) = (SendWrapper::new(JsFuture::from(promise)), location.to_string());
@@ -186,7 +185,8 @@ impl ObjectStore for HostStore {
                 return Err(Error::NotSupported { source: "objects are not replaced conditionally".into() });
             }
         };
-        self.done(self.ask(location, |store, path, signal| store.put(path, joined(&payload), if_absent, signal))).await?;
+        self.done(self.ask(location, |store, path, signal| store.put(path, joined(&payload), if_absent, signal)))
+            .await?;
         Ok(PutResult { e_tag: None, version: None, extensions: Default::default() })
     }
 
@@ -244,7 +244,8 @@ impl ObjectStore for HostStore {
         let folder = prefix.cloned().unwrap_or_else(|| self.root.clone());
         let mut answer = self.ask(&folder, |store, path, signal| store.folders(path, signal)).await?;
         answer.request.ended = true;
-        let names = Array::from(&answer.value).iter().filter_map(|name| name.as_string());
+        let names = Array::from(&answer.value);
+        let names = names.iter().filter_map(|name| name.as_string());
         let common_prefixes = names.map(|name| folder.clone().join(name)).collect();
         Ok(ListResult { common_prefixes, objects: Vec::new(), extensions: Default::default() })
     }

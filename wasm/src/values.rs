@@ -153,7 +153,7 @@ pub(crate) fn to_js(value: Value, data_type: &DataType, int64: Int64) -> Result<
                 Ok(Array::of2(&(&*name).into(), &value))
             });
             // Unlike assignments this makes members of any name.
-            Object::from_entries(&members.collect::<Result<Array>>()?).map_or(JsValue::NULL, JsValue::from)
+            Object::from_entries(&members.collect::<Result<Array>>()?.into()).map_or(JsValue::NULL, JsValue::from)
         }
         Value::Map(entries) => {
             let types = member_types(item_type(data_type));
