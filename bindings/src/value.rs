@@ -322,6 +322,10 @@ impl Builder<'_> {
                         Value::Interval(Interval { months, days, nanoseconds }) => {
                             builder.append_value(IntervalMonthDayNano::new(*months, *days, *nanoseconds));
                         }
+                        Value::Struct(parts) => {
+                            let Interval { months, days, nanoseconds } = interval(parts).ok_or_else(|| wrong(value))?;
+                            builder.append_value(IntervalMonthDayNano::new(months, days, nanoseconds));
+                        }
                         other => return Err(wrong(other)),
                     }
                 }
@@ -413,6 +417,11 @@ impl Builder<'_> {
                 (Value::Float(number), _, _) => whole(*number),
                 (Value::Date(days), DataType::Date32, _) => Some(*days),
                 (Value::Date(days), DataType::Date64, _) => days.checked_mul(86_400_000),
+                // Languages whose dates are moments pass the midnight, in UTC, that a day begins with.
+                (Value::Timestamp(number, from), DataType::Date32, _) => whole_days(*number, *from),
+                (Value::Timestamp(number, from), DataType::Date64, _) => {
+                    whole_days(*number, *from).and_then(|days| days.checked_mul(86_400_000))
+                }
                 (Value::Timestamp(number, from), DataType::Timestamp(..), Some(to))
                 | (Value::Time(number, from), DataType::Time32(_) | DataType::Time64(_), Some(to))
                 | (Value::Duration(number, from), DataType::Duration(_), Some(to)) => in_unit(*number, *from, to),
@@ -519,6 +528,16 @@ impl Builder<'_> {
                     items.extend(map.iter().map(|(_, item)| item));
                     lengths.push(map.len());
                 }
+                // Languages without maps of any key pass lists of pairs.
+                Value::List(pairs) => {
+                    for pair in pairs {
+                        let Value::List(pair) = pair else { return Err(self.mismatch(value, &data_type)) };
+                        let [key, item] = pair.as_slice() else { return Err(self.mismatch(value, &data_type)) };
+                        keys.push(key);
+                        items.push(item);
+                    }
+                    lengths.push(pairs.len());
+                }
                 other => return Err(self.mismatch(other, &data_type)),
             }
         }
@@ -558,6 +577,27 @@ fn whole(number: f64) -> Option<i64> {
 fn exact_float(number: i64) -> Option<f64> {
     let float = number as f64;
     (whole(float) == Some(number)).then_some(float)
+}
+
+/// The interval whose parts the members of a struct are.
+fn interval(parts: &[(Arc<str>, Value)]) -> Option<Interval> {
+    let mut found = Interval { months: 0, days: 0, nanoseconds: 0 };
+    for (name, part) in parts {
+        let Value::Int(part) = part else { return None };
+        match &**name {
+            "months" => found.months = i32::try_from(*part).ok()?,
+            "days" => found.days = i32::try_from(*part).ok()?,
+            "nanoseconds" => found.nanoseconds = *part,
+            _ => return None,
+        }
+    }
+    Some(found)
+}
+
+/// The days since 1970 that a moment at midnight, in UTC, is.
+fn whole_days(number: i64, unit: TimeUnit) -> Option<i64> {
+    let seconds = in_unit(number, unit, TimeUnit::Second)?;
+    (seconds % 86_400 == 0).then_some(seconds / 86_400)
 }
 
 /// A number of one unit of time in another one, if it is whole there.
@@ -666,4 +706,37 @@ fn common(one: &DataType, other: &DataType) -> Option<DataType> {
 /// An array without any type yet: all values are null.
 pub(crate) fn untyped(len: usize) -> ArrayRef {
     Arc::new(NullArray::new(len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_back(type_name: &str, value: Value) -> Result<Value> {
+        let array = array_from_values("a", &type_from_text(type_name)?, [&value])?;
+        Ok(values_from_array(&array)?.remove(0))
+    }
+
+    #[test]
+    fn plain_forms_are_read_where_the_type_tells_what_they_mean() {
+        let midnight = Value::Timestamp(-86_400_000, TimeUnit::Millisecond);
+        assert_eq!(read_back("date32", midnight.clone()).unwrap(), Value::Date(-1));
+        assert_eq!(read_back("date64", midnight).unwrap(), Value::Date(-1));
+        let noon = Value::Timestamp(43_200, TimeUnit::Second);
+        assert_eq!(read_back("date32", noon).unwrap_err().code(), Code::TypeMismatch);
+
+        let parts = |name: &str| Value::Struct(vec![(name.into(), Value::Int(2))]);
+        let whole = Value::Interval(Interval { months: 0, days: 2, nanoseconds: 0 });
+        assert_eq!(read_back("Interval(MonthDayNano)", parts("days")).unwrap(), whole);
+        assert!(read_back("Interval(MonthDayNano)", parts("weeks")).is_err());
+
+        let entries =
+            Fields::from(vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Int64, true)]);
+        let map = DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false);
+        let (key, item) = (Value::Text("k".to_owned()), Value::Int(1));
+        let pairs = Value::List(vec![Value::List(vec![key.clone(), item.clone()])]);
+        let read = values_from_array(&array_from_values("a", &map, [&pairs]).unwrap()).unwrap();
+        assert_eq!(read, [Value::Map(vec![(key.clone(), item)])]);
+        assert!(array_from_values("a", &map, [&Value::List(vec![Value::List(vec![key])])]).is_err());
+    }
 }
