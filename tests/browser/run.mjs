@@ -121,6 +121,36 @@ async function countedReads() {
   }
 }
 
+/** The explorer opens a table of another origin, filters it and goes back in time. */
+async function explorer() {
+  const address = await serve(join(repository, "tests/conformance/serve.mjs"), served, "--cors");
+  const page = await browser.newPage();
+  page.on("pageerror", (error) => problem(`uncaught in the explorer: ${error.stack ?? error}`));
+  await page.goto(`${origin}/node_modules/@spiral-table/browser/explorer/index.html#url=${address}/write_and_scan&table=t`);
+  const seen = () => ({
+    rows: document.querySelectorAll("tbody tr").length,
+    bars: document.querySelectorAll("#chart rect").length,
+    columns: document.querySelectorAll("#columns input").length,
+    requests: Number(document.querySelector("#requests").textContent),
+    bytes: document.querySelector("#bytes").textContent,
+    message: document.querySelector("#message").textContent,
+  });
+  await page.waitForFunction(() => document.querySelectorAll("#chart rect").length > 0 || document.querySelector("#message.bad"), { timeout: 60_000 });
+  const all = await page.evaluate(seen);
+  console.log(`${browserName}: explorer: ${JSON.stringify(all)}`);
+  if (all.message !== "" || all.rows < 2 || all.bars < 1 || all.requests < 2 || all.bytes === "0 B") problem("the explorer does not show the table");
+  await page.type("#where", "id = 1");
+  await page.evaluate(() => document.querySelector("#query").requestSubmit());
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1 || document.querySelector("#message.bad"), { timeout: 60_000 });
+  await page.evaluate(() => {
+    document.querySelector("#version").value = "0";
+    document.querySelector("#version").dispatchEvent(new Event("change"));
+  });
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length !== 1, { timeout: 60_000 });
+  if (process.env.SPIRAL_SCREENSHOT) await page.screenshot({ path: process.env.SPIRAL_SCREENSHOT });
+  await page.close();
+}
+
 try {
   const page = await openPage();
   console.log(`${browserName}: ${await browser.version()}`);
@@ -129,6 +159,7 @@ try {
   const fresh = await openPage();
   await tests(fresh);
   await fresh.close();
+  await explorer();
   if (bigTable) await countedReads();
 } catch (error) {
   problem(error.stack);
