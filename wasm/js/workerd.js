@@ -1,0 +1,9 @@
+// Entry for hosts that compile WebAssembly when they are deployed.
+
+import module from "./spiral_wasm_bg.wasm";
+
+import { loadFrom } from "./engine.js";
+
+loadFrom(() => module);
+
+export * from "./spiral.js";
