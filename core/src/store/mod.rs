@@ -193,7 +193,8 @@ impl Store {
         let found = self.shared.objects.head(&full).await;
         // What is left behind is empty, and collection removes it.
         let _ = self.delete(path).await;
-        Some(found.ok()?.last_modified.timestamp_micros())
+        // A store that knows no time says 1970.
+        found.ok().map(|found| found.last_modified.timestamp_micros()).filter(|written| *written > 0)
     }
 
     /// Writes an object whose name no other writer uses. Repeats are harmless, so it is retried.
