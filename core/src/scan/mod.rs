@@ -5,13 +5,17 @@
 //! way, since a newer run masks older ones even where its own values do not match.
 
 mod bind;
+mod compose;
 mod execute;
 mod gather;
 mod keys;
 mod merge;
 mod metrics;
 mod morsel;
+mod overlap;
+mod parts;
 mod plan;
+mod prefetch;
 mod resolve;
 mod source;
 mod take;
