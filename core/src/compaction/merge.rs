@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
 
 use crate::error::Result;
 use crate::key::{KeyRows, KeySchema};
-use crate::scan::{Holds, Pick, Ranked, Resolution, Union, merge};
+use crate::scan::{Holds, Recipe, Segment, Stretch, compose, merge, pick, pick_keys};
 use crate::table::records::ColumnPlace;
 
 /// All rows of a run.
@@ -68,46 +69,62 @@ impl GroupSets {
 /// Merges runs in ascending order of rank.
 pub(super) fn merge_runs(schema: &KeySchema, inputs: &[RunRows]) -> Result<Merged> {
     let keys: Vec<KeyRows> = inputs.iter().map(|input| input.keys.clone()).collect();
-    let Union { rows, places } = merge(&keys);
-    let ranked: Vec<Ranked<'_>> =
-        inputs.iter().zip(&places).map(|(input, places)| Ranked { places, tombstone: input.tombstone }).collect();
-    let resolution = Resolution::new(&ranked, rows);
-    let mut deleted = vec![false; rows];
-    let mut exists_in = vec![0_u32; rows];
+    let union = merge(&keys);
+    let mut deleted: Vec<Stretch> = Vec::new();
     let mut sets = GroupSets::new();
-    for (number, (input, places)) in inputs.iter().zip(&places).enumerate() {
-        for place in places {
-            let place = *place as usize;
-            deleted[place] |= input.tombstone;
-            // A deletion ends the row that the inputs below made.
-            exists_in[place] = if input.tombstone { 0 } else { sets.with(exists_in[place], number, &input.groups) };
+    // By number of a set of groups: the rows that exist in them, with the inputs that no deletion hides.
+    let mut rows_of: Vec<Vec<Stretch>> = vec![Vec::new()];
+    for stretch in &union.stretches {
+        let (mut set, mut visible) = (0, stretch.members.0);
+        let mut is_deleted = false;
+        for (at, member) in (stretch.members.0..).zip(union.members(stretch)) {
+            let input = &inputs[member.input as usize];
+            if input.tombstone {
+                // It ends the row that the inputs below made.
+                (is_deleted, set, visible) = (true, 0, at + 1);
+            } else {
+                set = sets.with(set, member.input as usize, &input.groups);
+            }
         }
+        if is_deleted {
+            deleted.push(*stretch);
+        }
+        rows_of.resize(sets.sets.len(), Vec::new());
+        rows_of[set as usize].push(Stretch { members: (visible, stretch.members.1), ..*stretch });
     }
-    let any_key = resolution.pick_any();
-    let chosen = |rows: &[u32]| -> Vec<Pick> { rows.iter().map(|row| any_key[*row as usize]).collect() };
-    let rows_where = |wanted: &dyn Fn(usize) -> bool| -> Vec<u32> {
-        (0_u32..).take(rows).filter(|row| wanted(*row as usize)).collect()
+    let keys_of = |rows: &[Stretch]| -> Result<KeyRows> {
+        let recipe = Recipe::new(pick_keys(&union, rows));
+        let columns = schema.fields().iter().enumerate().map(|(part, field)| {
+            let arrays: Vec<Option<&ArrayRef>> = keys.iter().map(|keys| Some(&keys.columns()[part])).collect();
+            compose(&arrays, &recipe, field.data_type())
+        });
+        KeyRows::try_new(schema.clone(), &columns.collect::<Result<Vec<_>>>()?)
     };
-    let tombstones = rows_where(&|row| deleted[row]);
-    let tombstones = if tombstones.is_empty() { None } else { Some(pick_keys(schema, &keys, &chosen(&tombstones))?) };
+    let tombstones = if deleted.is_empty() { None } else { Some(keys_of(&deleted)?) };
     let mut runs = Vec::new();
-    for (number, groups) in (0_u32..).zip(sets.sets).skip(1) {
-        let rows = rows_where(&|row| exists_in[row] == number);
+    // The empty set is that of rows which do not exist.
+    for (groups, rows) in sets.sets.into_iter().zip(rows_of).skip(1) {
         if rows.is_empty() {
             continue;
         }
-        let columns = columns_of(inputs, &resolution, &groups, &rows)?;
-        runs.push(RunRows { tombstone: false, keys: pick_keys(schema, &keys, &chosen(&rows))?, groups, columns });
+        let holds = |place: ColumnPlace| {
+            pick(&union, &rows, move |input| match inputs[input].columns.get(&place) {
+                None => Holds::Nothing,
+                Some(Cells { presence: None, .. }) => Holds::Everything,
+                Some(Cells { presence: Some(presence), .. }) => Holds::Some(presence),
+            })
+        };
+        let columns = columns_of(inputs, &groups, holds)?;
+        runs.push(RunRows { tombstone: false, keys: keys_of(&rows)?, groups, columns });
     }
     Ok(Merged { tombstones, runs })
 }
 
-/// The columns of some groups for some rows of the union. A column without any cell there is left out.
+/// The columns of some groups; `cells` says where those of a column are. A column without any is left out.
 fn columns_of(
     inputs: &[RunRows],
-    resolution: &Resolution<'_>,
     groups: &BTreeSet<u32>,
-    rows: &[u32],
+    cells: impl Fn(ColumnPlace) -> Vec<Segment>,
 ) -> Result<BTreeMap<ColumnPlace, Cells>> {
     let places: BTreeSet<ColumnPlace> = inputs
         .iter()
@@ -116,56 +133,25 @@ fn columns_of(
         .collect();
     let mut columns = BTreeMap::new();
     for place in places {
-        let cells: Vec<Option<&Cells>> = inputs.iter().map(|input| input.columns.get(&place)).collect();
-        let picks = resolution.pick(|input| match cells[input] {
-            None => Holds::Nothing,
-            Some(Cells { presence: None, .. }) => Holds::Everything,
-            Some(Cells { presence: Some(presence), .. }) => Holds::Some(presence),
-        });
-        let picks: Vec<Pick> = rows.iter().map(|row| picks[*row as usize]).collect();
-        let present: BooleanArray = picks.iter().map(|pick| Some(pick.get().is_some())).collect();
+        let segments = cells(place);
+        let present =
+            segments.iter().flat_map(|segment| std::iter::repeat_n(segment.place().is_some(), segment.len as usize));
+        let present = BooleanArray::from(present.collect::<BooleanBuffer>());
         if present.true_count() == 0 {
             continue;
         }
-        let arrays: Vec<Option<&ArrayRef>> = cells.iter().map(|cells| cells.map(|cells| &cells.values)).collect();
-        let values = interleave(&arrays, &picks)?;
+        let written: Vec<Option<&ArrayRef>> =
+            inputs.iter().map(|input| Some(&input.columns.get(&place)?.values)).collect();
+        let data_type = written.iter().flatten().next().map_or(DataType::Null, |array| array.data_type().clone());
+        // Writers may have used different layouts of one type.
+        let same = |array: &Option<&ArrayRef>| array.map(|array| arrow_cast::cast(array, &data_type)).transpose();
+        let arrays = written.iter().map(same).collect::<std::result::Result<Vec<_>, _>>()?;
+        let arrays: Vec<Option<&ArrayRef>> = arrays.iter().map(Option::as_ref).collect();
+        let values = compose(&arrays, &Recipe::new(segments), &data_type)?;
         let presence = (present.true_count() < present.len()).then_some(present);
         columns.insert(place, Cells { values, presence });
     }
     Ok(columns)
-}
-
-fn pick_keys(schema: &KeySchema, inputs: &[KeyRows], picks: &[Pick]) -> Result<KeyRows> {
-    if let [single] = inputs {
-        let rows: Vec<u32> = picks.iter().filter_map(|pick| u32::try_from(pick.get()?.1).ok()).collect();
-        return single.take(&UInt32Array::from(rows));
-    }
-    let columns = (0..schema.len())
-        .map(|part| {
-            let arrays: Vec<Option<&ArrayRef>> = inputs.iter().map(|keys| Some(&keys.columns()[part])).collect();
-            interleave(&arrays, picks)
-        })
-        .collect::<Result<Vec<_>>>()?;
-    KeyRows::try_new(schema.clone(), &columns)
-}
-
-/// A column from the arrays of several inputs, a pick for each row; rows without a cell are null.
-fn interleave(inputs: &[Option<&ArrayRef>], picks: &[Pick]) -> Result<ArrayRef> {
-    let data_type = inputs.iter().flatten().next().map_or(DataType::Null, |array| array.data_type().clone());
-    let null = new_null_array(&data_type, 1);
-    let mut position = vec![0; inputs.len()];
-    let mut cast: Vec<ArrayRef> = vec![null];
-    for (input, array) in inputs.iter().enumerate() {
-        if let Some(array) = array {
-            position[input] = cast.len();
-            // Writers may have used different layouts of one type.
-            cast.push(arrow_cast::cast(array, &data_type)?);
-        }
-    }
-    let arrays: Vec<&dyn Array> = cast.iter().map(AsRef::as_ref).collect();
-    let indices: Vec<(usize, usize)> =
-        picks.iter().map(|pick| pick.get().map_or((0, 0), |(input, row)| (position[input], row))).collect();
-    Ok(arrow_select::interleave::interleave(&arrays, &indices)?)
 }
 
 #[cfg(test)]

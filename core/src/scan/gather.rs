@@ -1,34 +1,32 @@
-//! Values of runs: fetched together, decoded off the event loop, put together cell by cell.
+//! Values of runs: fetched together, decoded off the event loop.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, new_null_array};
-use arrow_schema::{DataType, Field};
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_schema::Field;
 use futures::future::try_join_all;
 
 use super::bind::ValueColumn;
 use super::keys::key_fields;
-use super::resolve::Pick;
 use super::source::{Body, Cells, Source, Sources, presence_field};
 use crate::error::Result;
 use crate::fragment::{FetchedColumns, Rows, physical_type};
 use crate::key::KeySchema;
+use crate::store::Weigh;
 
 /// Columns of one step of a scan: of the filter, or of the rest.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stage {
+    /// Tells the stages of one scan apart.
+    pub(super) number: u8,
     /// Positions in the key schema.
     pub(super) keys: Vec<usize>,
     /// Positions among the scan's value columns.
     pub(super) values: Vec<usize>,
-}
-
-impl Stage {
-    pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.values.is_empty()
-    }
+    /// Positions among the scan's value columns whose presence bits are read, where there are any.
+    pub(super) presence: Vec<usize>,
 }
 
 /// Decoded columns of some rows of one run, in physical types. A column that the run does not have is absent.
@@ -37,6 +35,36 @@ pub(super) struct Values {
     pub(super) keys: HashMap<usize, ArrayRef>,
     pub(super) values: HashMap<usize, ArrayRef>,
     pub(super) presence: HashMap<usize, BooleanArray>,
+}
+
+impl Values {
+    /// Makes the cells null that the run does not have.
+    pub(super) fn mask_absent(mut self) -> Result<Self> {
+        for (value, presence) in std::mem::take(&mut self.presence) {
+            let absent = absent(&presence);
+            if let Some(array) = self.values.get_mut(&value)
+                && absent.true_count() > 0
+            {
+                *array = arrow_select::nullif::nullif(array, &absent)?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl Weigh for Values {
+    fn weight_bytes(&self) -> usize {
+        let arrays = self.keys.values().chain(self.values.values());
+        let presence = self.presence.values().map(Array::get_array_memory_size);
+        arrays.map(Array::get_array_memory_size).chain(presence).sum()
+    }
+}
+
+/// The rows without a cell. A presence bit that is null is no cell.
+fn absent(presence: &BooleanArray) -> BooleanArray {
+    let bits = presence.values();
+    let present = presence.nulls().map_or_else(|| bits.clone(), |nulls| bits & nulls.inner());
+    BooleanArray::new(!&present, None)
 }
 
 /// Fetched blocks of some rows of one run.
@@ -127,14 +155,16 @@ fn fragment_columns(
 ) -> (Vec<Slot>, Vec<(usize, Field)>) {
     let mut slots = Vec::new();
     let mut selected = Vec::new();
+    let cells = |value: usize| source.columns[value].filter(|cells| cells.fragment == fragment);
     for value in &stage.values {
-        let Some(cells) = source.columns[*value].filter(|cells| cells.fragment == fragment) else { continue };
+        let Some(cells) = cells(*value) else { continue };
         slots.push(Slot::Value(*value));
         selected.push((cells.position, columns[*value].stored.clone()));
-        if let Some(presence) = cells.presence {
-            slots.push(Slot::Presence(*value));
-            selected.push((presence, presence_field()));
-        }
+    }
+    for value in &stage.presence {
+        let Some(presence) = cells(*value).and_then(|cells| cells.presence) else { continue };
+        slots.push(Slot::Presence(*value));
+        selected.push((presence, presence_field()));
     }
     (slots, selected)
 }
@@ -186,21 +216,30 @@ fn select(array: &ArrayRef, rows: &Rows) -> Result<ArrayRef> {
     })
 }
 
-/// Puts a column together from the arrays of its inputs, a pick for each row; rows without a cell are null.
-pub(super) fn interleave(inputs: &[Option<&ArrayRef>], picks: &[Pick], data_type: &DataType) -> Result<ArrayRef> {
-    // The last array stands for cells that do not exist.
-    let null = new_null_array(data_type, 1);
-    let mut arrays: Vec<&dyn Array> = Vec::new();
-    let mut position = vec![usize::MAX; inputs.len()];
-    for (input, array) in inputs.iter().enumerate() {
-        if let Some(array) = array {
-            position[input] = arrays.len();
-            arrays.push(array.as_ref());
-        }
+#[cfg(test)]
+mod tests {
+    use arrow_array::Int64Array;
+    use arrow_array::types::Int64Type;
+
+    use super::*;
+
+    #[test]
+    fn absent_cells_are_null() {
+        let array: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2), None, Some(4), Some(5)]));
+        let text: ArrayRef =
+            Arc::new(arrow_array::StringViewArray::from(vec!["a", "b", "c", "d", "a longer text than fits"]));
+        let bits = BooleanArray::from(vec![Some(true), Some(false), Some(true), None, Some(true), Some(false)]);
+        let mut values = Values::default();
+        // Slices, as a part of a stripe is one.
+        values.values.insert(3, array.slice(1, 4));
+        values.presence.insert(3, bits.slice(1, 4));
+        values.values.insert(4, text);
+        values.presence.insert(4, bits.slice(0, 5));
+        let masked = values.mask_absent().unwrap();
+        assert!(masked.presence.is_empty());
+        let found: Vec<_> = masked.values[&3].as_primitive::<Int64Type>().iter().collect();
+        assert_eq!(found, [None, None, None, Some(5)]);
+        let found: Vec<_> = masked.values[&4].as_string_view().iter().collect();
+        assert_eq!(found, [Some("a"), None, Some("c"), None, Some("a longer text than fits")]);
     }
-    let missing = arrays.len();
-    arrays.push(null.as_ref());
-    let indices: Vec<(usize, usize)> =
-        picks.iter().map(|pick| pick.get().map_or((missing, 0), |(input, row)| (position[input], row))).collect();
-    Ok(arrow_select::interleave::interleave(&arrays, &indices)?)
 }

@@ -5,25 +5,30 @@
 //! way, since a newer run masks older ones even where its own values do not match.
 
 mod bind;
+mod compose;
 mod execute;
 mod gather;
 mod keys;
 mod merge;
 mod metrics;
 mod morsel;
+mod overlap;
+mod parts;
 mod plan;
+mod prefetch;
 mod resolve;
 mod source;
 mod take;
 
 use futures::stream::BoxStream;
 
+pub(crate) use compose::{Recipe, compose};
 pub(crate) use gather::physical;
 pub(crate) use keys::read_keys;
-pub(crate) use merge::{Union, merge};
+pub(crate) use merge::{Stretch, merge};
 pub use metrics::{PlanMetrics, StageTimes};
 pub use plan::Plan;
-pub(crate) use resolve::{Holds, Pick, Ranked, Resolution};
+pub(crate) use resolve::{Holds, Segment, pick, pick_keys};
 pub(crate) use source::presence_field;
 pub use take::Taken;
 

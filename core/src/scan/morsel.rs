@@ -19,8 +19,25 @@ const MORSEL_ROWS: u64 = 8 * STRIPE_ROWS as u64;
 pub(super) enum Morsel {
     /// Rows that one run alone covers.
     Single { source: usize, rows: Range<u64> },
-    /// Keys that several runs share. For each run, its rows, up to whole stripes at either end.
-    Merge { range: KeyRange, sources: Vec<usize> },
+    /// A key range in which several runs have rows.
+    Merge {
+        range: KeyRange,
+        sources: Vec<usize>,
+        /// Whether morsels before, and after, this one read the same runs.
+        shares: (bool, bool),
+        /// Rows of all the runs, about.
+        rows: u64,
+    },
+}
+
+impl Morsel {
+    /// Rows to be read, about.
+    pub(super) fn rows(&self) -> u64 {
+        match self {
+            Morsel::Single { rows, .. } => rows.end - rows.start,
+            Morsel::Merge { rows, .. } => *rows,
+        }
+    }
 }
 
 /// Lays the morsels of a scan out in key order, as the reader gets to them.
@@ -31,7 +48,8 @@ pub(super) fn morsels(
     limit: Option<u64>,
 ) -> impl Stream<Item = Result<Morsel>> + Send + 'static + use<> {
     // A short scan reads stripe by stripe.
-    let rows = limit.map_or(MORSEL_ROWS, |limit| limit.clamp(STRIPE_ROWS as u64, MORSEL_ROWS));
+    let stripe = STRIPE_ROWS as u64;
+    let rows = limit.map_or(MORSEL_ROWS, |limit| limit.clamp(stripe, MORSEL_ROWS).next_multiple_of(stripe));
     let mut pieces = Vec::new();
     for cluster in clusters(&sources.list) {
         for range in ranges.as_slice() {
@@ -84,13 +102,15 @@ impl Layout {
         let opened = try_join_all(members.iter().map(|source| self.keys_of(*source))).await?;
         let members: Vec<(usize, Option<Fragment>)> = members.iter().copied().zip(opened).collect();
         let mut morsels = Vec::new();
-        for range in self.cut(&members, range) {
+        let pieces = self.cut(&members, range);
+        let last = pieces.len().saturating_sub(1);
+        for (at, (range, rows)) in pieces.into_iter().enumerate() {
             let active: Vec<usize> =
                 members.iter().filter(|(source, _)| self.active(*source, &range)).map(|(source, _)| *source).collect();
             match active[..] {
                 [] => {}
                 [source] if !self.sources.list[source].tombstone => morsels.extend(self.single(source, &range).await?),
-                _ => morsels.push(Morsel::Merge { range, sources: active }),
+                _ => morsels.push(Morsel::Merge { range, sources: active, shares: (at > 0, at < last), rows }),
             }
         }
         Ok(morsels)
@@ -115,7 +135,13 @@ impl Layout {
     /// The morsels of a range that one run covers.
     async fn single(&self, source: usize, range: &KeyRange) -> Result<Vec<Morsel>> {
         let Body::Files { keys, .. } = &self.sources.list[source].body else {
-            return Ok(vec![Morsel::Merge { range: range.clone(), sources: vec![source] }]);
+            let rows = self.sources.list[source].rows();
+            return Ok(vec![Morsel::Merge {
+                range: range.clone(),
+                sources: vec![source],
+                shares: (false, false),
+                rows,
+            }]);
         };
         let run = &self.sources.list[source];
         let whole = range.contains(run.first.as_bytes()) && range.contains(run.last.as_bytes());
@@ -135,44 +161,61 @@ impl Layout {
             .collect())
     }
 
-    /// Cuts a range at first keys of stripes, so that each piece has about as many rows as a morsel. Where one run has
-    /// most of the rows only its stripes count: a stripe that two morsels share is decoded twice.
-    fn cut(&self, members: &[(usize, Option<Fragment>)], range: &KeyRange) -> Vec<KeyRange> {
+    /// Cuts a range at first keys of stripes, so that each piece has about as many rows as a morsel, of all runs
+    /// together. Where one run has most of the rows its stripes are cut at, unless others have too many rows meanwhile.
+    fn cut(&self, members: &[(usize, Option<Fragment>)], range: &KeyRange) -> Vec<(KeyRange, u64)> {
         let rows_of = |source: usize| self.sources.list[source].rows();
         let total: u64 = members.iter().map(|(source, _)| rows_of(*source)).sum();
-        let driver =
-            members.iter().filter(|(source, _)| rows_of(*source) * 2 >= total).map(|(source, _)| *source).next();
-        let mut marks: Vec<(&[u8], u64)> = Vec::new();
+        let driver = members.iter().map(|(source, _)| *source).find(|source| rows_of(*source) * 2 >= total);
+        let mut marks = Vec::new();
+        let mut in_memory = 0;
         for (source, fragment) in members {
-            if let Some(fragment) = fragment
-                && driver.is_none_or(|driver| driver == *source)
-            {
-                let stripes = fragment.first_keys().iter().enumerate();
-                marks.extend(stripes.map(|(stripe, key)| {
-                    let rows = fragment.stripe(stripe);
-                    (&key[..], rows.end - rows.start)
-                }));
-            }
-        }
-        marks.sort_unstable();
-        let mut cuts = Vec::new();
-        let mut begin = range.begin().clone();
-        let mut rows = 0;
-        for (key, len) in marks {
-            if !range.contains(key) || key <= begin.as_bytes() {
+            let Some(fragment) = fragment else {
+                in_memory += rows_of(*source);
                 continue;
-            }
-            if rows >= self.rows {
-                let key = Key::from(key);
-                cuts.push(KeyRange::new(Some(begin), Some(key.clone())));
-                begin = key;
-                rows = 0;
-            }
-            rows += len;
+            };
+            let drives = driver.is_none_or(|driver| driver == *source);
+            marks.extend(fragment.first_keys().iter().enumerate().map(|(stripe, key)| {
+                let rows = fragment.stripe(stripe);
+                Mark { key: &key[..], rows: rows.end - rows.start, drives }
+            }));
         }
-        cuts.push(KeyRange::new(Some(begin), range.end().cloned()));
-        cuts
+        cut_at(marks, range, self.rows, in_memory)
     }
+}
+
+/// The first key of a stripe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark<'a> {
+    key: &'a [u8],
+    /// Rows of the stripe.
+    rows: u64,
+    /// Whether the stripe belongs to the run with most of the rows, or there is no such run.
+    drives: bool,
+}
+
+/// Cuts a range at marks after `rows` rows, or at whatever mark comes after twice as many. With each piece comes the
+/// number of its rows, about: those of the stripes that begin in it, and `more`.
+fn cut_at(mut marks: Vec<Mark<'_>>, range: &KeyRange, rows: u64, more: u64) -> Vec<(KeyRange, u64)> {
+    marks.sort_unstable();
+    let mut cuts = Vec::new();
+    let mut begin = range.begin().clone();
+    let mut passed = 0;
+    for mark in marks {
+        if !range.contains(mark.key) {
+            continue;
+        }
+        let full = (mark.drives && passed >= rows) || passed >= 2 * rows;
+        if full && mark.key > begin.as_bytes() {
+            let key = Key::from(mark.key);
+            cuts.push((KeyRange::new(Some(begin), Some(key.clone())), passed + more));
+            begin = key;
+            passed = 0;
+        }
+        passed += mark.rows;
+    }
+    cuts.push((KeyRange::new(Some(begin), range.end().cloned()), passed + more));
+    cuts
 }
 
 /// The rows of a key space whose keys lie in a range.
@@ -202,5 +245,35 @@ async fn lower_bound(sources: &SourcesRef, schema: &KeySchema, keys: &Fragment, 
     match rows.first() {
         Some(rows) => Ok(begin + rows.lower_bound_bytes(bound)? as u64),
         None => Ok(begin),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks<'a>(keys: &'a [[u8; 2]], rows: u64, drives: bool) -> impl Iterator<Item = Mark<'a>> {
+        keys.iter().map(move |key| Mark { key, rows, drives })
+    }
+
+    #[test]
+    fn pieces_are_bounded_by_the_rows_of_all_runs() {
+        // The driving run has two stripes, far apart; all of the other run lies between them.
+        let driving = [[0, 0], [200, 0]];
+        let other: Vec<[u8; 2]> = (0..100).map(|at| [100, at]).collect();
+        let pieces =
+            cut_at(marks(&driving, 80, true).chain(marks(&other, 10, false)).collect(), &KeyRange::all(), 100, 0);
+        assert!(pieces.iter().all(|(_, rows)| *rows <= 220), "{pieces:?}");
+        assert_eq!(pieces.iter().map(|(_, rows)| rows).sum::<u64>(), 2 * 80 + 100 * 10);
+        assert!(pieces.windows(2).all(|pair| pair[0].0.end() == Some(pair[1].0.begin())));
+    }
+
+    #[test]
+    fn the_driving_run_is_cut_at_its_stripes() {
+        let driving: Vec<[u8; 2]> = (0..100).map(|at| [at, 0]).collect();
+        let other: Vec<[u8; 2]> = (0..10).map(|at| [at * 10, 7]).collect();
+        let pieces =
+            cut_at(marks(&driving, 10, true).chain(marks(&other, 5, false)).collect(), &KeyRange::all(), 80, 3);
+        assert!(pieces[1..].iter().all(|(range, _)| range.begin().as_bytes()[1] == 0), "{pieces:?}");
     }
 }

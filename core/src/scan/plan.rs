@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::bind::{Origin, bind_scan};
-use super::execute::{Context, run};
+use super::execute::{Context, run, stripes};
 use super::gather::Stage;
 use super::metrics::{Counters, PlanMetrics, add_time};
 use super::morsel::morsels;
+use super::prefetch::up_to;
 use super::source::{Body, Sources};
 use super::{BatchStream, Scan};
 use crate::error::Result;
@@ -38,11 +39,11 @@ impl Plan {
         let (store, meter) = table.store().metered();
         let bound = bind_scan(scan).await?;
         let sources = Sources::load(&scan.snapshot, &store, &bound).await?;
-        let mut filter_stage = Stage::default();
+        let mut filter_stage = Stage { number: 0, ..Stage::default() };
         for (_, origin) in &bound.filter_columns {
             push(&mut filter_stage, *origin);
         }
-        let mut rest_stage = Stage::default();
+        let mut rest_stage = Stage { number: 1, ..Stage::default() };
         for output in &bound.outputs {
             let in_filter = match output.origin {
                 Origin::Key(at) => filter_stage.keys.contains(&at),
@@ -114,27 +115,26 @@ impl Plan {
         }
         let context = Arc::clone(&self.context);
         let sources = Arc::clone(&context.sources);
+        let filtered = context.bound.filter.is_some();
         let morsels = morsels(sources, context.schema.clone(), &context.bound.ranges, self.limit);
-        let run_one = move |morsel: Result<super::morsel::Morsel>| {
-            let context = Arc::clone(&context);
-            async move { run(context, morsel?).await }
-        };
+        let stripes = stripes();
+        let run_one = move |morsel| run(Arc::clone(&context), Arc::clone(&stripes), morsel);
         let readahead = self.readahead.max(1);
-        let batches: BatchStream = if self.ordered {
-            morsels
-                .map(run_one)
-                .buffered(readahead)
-                .map_ok(|batches| stream::iter(batches).map(Ok))
-                .try_flatten()
-                .boxed()
-        } else {
-            morsels
-                .map(run_one)
-                .buffer_unordered(readahead)
-                .map_ok(|batches| stream::iter(batches).map(Ok))
-                .try_flatten()
-                .boxed()
+        let groups = match self.limit {
+            Some(limit) => up_to(morsels.boxed(), limit, filtered, readahead, run_one).boxed(),
+            None => {
+                let running = morsels.map(move |morsel| match morsel {
+                    Ok(morsel) => run_one(morsel).boxed(),
+                    Err(error) => std::future::ready(Err(error)).boxed(),
+                });
+                if self.ordered {
+                    running.buffered(readahead).boxed()
+                } else {
+                    running.buffer_unordered(readahead).boxed()
+                }
+            }
         };
+        let batches = groups.map_ok(|batches| stream::iter(batches).map(Ok)).try_flatten();
         let batches = batches.try_filter(|batch| std::future::ready(batch.num_rows() > 0));
         match self.limit {
             Some(limit) => limited(batches.boxed(), limit),
@@ -178,12 +178,13 @@ impl Plan {
 }
 
 fn push(stage: &mut Stage, origin: Origin) {
-    let (list, at) = match origin {
-        Origin::Key(at) => (&mut stage.keys, at),
-        Origin::Value(at) => (&mut stage.values, at),
-    };
-    if !list.contains(&at) {
-        list.push(at);
+    match origin {
+        Origin::Key(at) if !stage.keys.contains(&at) => stage.keys.push(at),
+        Origin::Value(at) if !stage.values.contains(&at) => {
+            stage.values.push(at);
+            stage.presence.push(at);
+        }
+        _ => {}
     }
 }
 

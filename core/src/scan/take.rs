@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow_schema::SchemaRef;
 use futures::future::{join, join_all, try_join_all};
 
-use super::execute::{Assembled, assemble_rows};
+use super::execute::stripes;
 use super::keys::read_stripes;
+use super::overlap::{Assembled, Input, Overlap};
 use super::plan::Plan;
 use super::source::{Body, Source};
 use crate::bail;
@@ -45,26 +47,24 @@ impl Plan {
         let context = self.context();
         let list = &context.sources.list;
         let located = try_join_all(list.iter().map(|source| self.locate(source, &unique))).await?;
-        let members: Vec<usize> = (0..list.len()).filter(|source| !located[*source].rows.is_empty()).collect();
-        let mut places = Vec::with_capacity(members.len());
-        let mut rows = Vec::with_capacity(members.len());
-        for (source, located) in located.into_iter().enumerate() {
-            if members.contains(&source) {
-                places.push(located.keys);
-                rows.push(located.rows);
+        let (mut inputs, mut places) = (Vec::new(), Vec::new());
+        for (source, Located { rows, keys }) in located.into_iter().enumerate() {
+            if rows.is_empty() {
+                continue;
             }
+            let member = unique.take(&UInt32Array::from(keys.clone()))?;
+            inputs.push(Input { source, keys: member, begin: 0, located: Some(rows), shares: (false, false) });
+            places.push(keys);
         }
-        let member_keys =
-            places.iter().map(|keys| unique.take(&UInt32Array::from(keys.clone()))).collect::<Result<Vec<_>>>()?;
-        let begins = vec![0; members.len()];
-        let found = assemble_rows(context, &members, &begins, &member_keys, &places, unique.len(), Some(&rows)).await?;
-        let Some(found) = found else {
-            return Ok(Taken { rows: RecordBatch::new_empty(self.schema()), positions: Vec::<u64>::new().into() });
-        };
+        let overlap = Overlap::of_places(context, stripes(), inputs, &places, unique.len());
+        let found = overlap.assemble().await?;
         // Runs outside of the plan's ranges were left out: what is found there may be stale.
-        let ranges = &context.bound.ranges;
-        let inside = |key: u32| ranges.is_all() || ranges.contains(unique.key(key as usize).as_bytes());
-        in_order_asked(&found, unique.len(), &place, inside)
+        let (ranges, schema) = (context.bound.ranges.clone(), self.schema());
+        let work = context.work(move |_| {
+            let inside = |key: u32| ranges.is_all() || ranges.contains(unique.key(key as usize).as_bytes());
+            in_order_asked(&found, &schema, unique.len(), &place, inside)
+        });
+        work.await
     }
 
     /// The keys of a request in the table's types.
@@ -158,10 +158,18 @@ impl Plan {
 }
 
 /// Puts rows found in key order into the order of the request.
-fn in_order_asked(found: &Assembled, keys: usize, place: &[u32], inside: impl Fn(u32) -> bool) -> Result<Taken> {
-    let mut row_of: Vec<Option<u32>> = vec![None; keys];
-    for (row, key) in (0_u32..).zip(&found.rows) {
-        row_of[*key as usize] = inside(*key).then_some(row);
+fn in_order_asked(
+    found: &[Assembled],
+    schema: &SchemaRef,
+    keys: usize,
+    place: &[u32],
+    inside: impl Fn(u32) -> bool,
+) -> Result<Taken> {
+    let mut row_of: Vec<Option<(usize, usize)>> = vec![None; keys];
+    for (batch, assembled) in found.iter().enumerate() {
+        for (row, key) in assembled.rows.iter().cloned().flatten().enumerate() {
+            row_of[key as usize] = inside(key).then_some((batch, row));
+        }
     }
     let mut rows = Vec::with_capacity(place.len());
     let mut positions = Vec::with_capacity(place.len());
@@ -171,7 +179,14 @@ fn in_order_asked(found: &Assembled, keys: usize, place: &[u32], inside: impl Fn
             positions.push(position);
         }
     }
-    let rows = arrow_select::take::take_record_batch(&found.batch, &UInt32Array::from(rows))?;
+    let batches: Vec<&RecordBatch> = found.iter().map(|assembled| &assembled.batch).collect();
+    let rows = match batches[..] {
+        [] => RecordBatch::new_empty(Arc::clone(schema)),
+        [batch] if rows.len() == batch.num_rows() && rows.iter().enumerate().all(|(at, (_, row))| at == *row) => {
+            batch.clone()
+        }
+        _ => arrow_select::interleave::interleave_record_batch(&batches, &rows)?,
+    };
     Ok(Taken { rows, positions: positions.into() })
 }
 

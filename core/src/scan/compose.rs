@@ -1,0 +1,311 @@
+//! A column put together from stretches of several arrays.
+//!
+//! After some small writes to a large table nearly all rows of a piece come from one run, in their order. What is one
+//! stretch is not copied at all, what is some stretches is copied a stretch at a time, and where one array has nearly
+//! all rows in their places it is copied whole and the others are written over it.
+
+use std::sync::Arc;
+
+use arrow_array::builder::BooleanBufferBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, PrimitiveArray, downcast_primitive, make_array, new_empty_array, new_null_array,
+};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_data::transform::{Capacities, MutableArrayData};
+use arrow_schema::DataType;
+
+use super::merge::count;
+use super::resolve::Segment;
+use crate::error::{Code, Error, Result};
+
+/// Mean length of the segments below which other than primitive values are copied one by one.
+const STRETCH_ROWS_MIN: usize = 3;
+
+/// The segments of some columns, in order, and what is known about them.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    segments: Vec<Segment>,
+    rows: usize,
+    /// The source that has most rows, if they all stand as far from their places in the result, and its row that would
+    /// be the first one.
+    base: Option<(usize, usize)>,
+    /// Sources with rows in the result.
+    used: Vec<usize>,
+    gaps: bool,
+}
+
+impl Recipe {
+    pub(crate) fn new(segments: Vec<Segment>) -> Self {
+        let rows = segments.iter().map(|segment| segment.len as usize).sum();
+        let mut used: Vec<usize> = segments.iter().filter_map(|segment| Some(segment.place()?.0)).collect();
+        let gaps = used.len() < segments.len();
+        used.sort_unstable();
+        used.dedup();
+        Self { base: base(&segments, rows), segments, rows, used, gaps }
+    }
+}
+
+/// Finds the source that the others can be written over.
+fn base(segments: &[Segment], rows: usize) -> Option<(usize, usize)> {
+    let longest = segments.iter().max_by_key(|segment| segment.len)?;
+    let (source, _) = longest.place()?;
+    let mut begin = None;
+    let (mut at, mut covered) = (0, 0);
+    for segment in segments {
+        if let Some((from, row)) = segment.place()
+            && from == source
+        {
+            let first = (row as usize).checked_sub(at)?;
+            if *begin.get_or_insert(first) != first {
+                return None;
+            }
+            covered += segment.len as usize;
+        }
+        at += segment.len as usize;
+    }
+    (covered * 2 >= rows).then_some((source, begin?))
+}
+
+/// Puts a column together. Rows without a cell, and rows of sources that lack the column, are null.
+pub(crate) fn compose(sources: &[Option<&ArrayRef>], recipe: &Recipe, data_type: &DataType) -> Result<ArrayRef> {
+    match recipe.segments[..] {
+        [] => return Ok(new_empty_array(data_type)),
+        [only] => {
+            let array = only.place().and_then(|(source, row)| Some((sources[source]?, row as usize)));
+            return Ok(match array {
+                Some((array, row)) => array.slice(row, recipe.rows),
+                None => new_null_array(data_type, recipe.rows),
+            });
+        }
+        _ => {}
+    }
+    if let Some(array) = sources.iter().flatten().find(|array| array.data_type() != data_type) {
+        let message = format!("cells of type {} do not fit a column of type {data_type}", array.data_type());
+        return Err(Error::new(Code::Internal, message));
+    }
+    macro_rules! primitive {
+        ($type:ty) => {
+            Ok(Arc::new(primitive::<$type>(sources, recipe, data_type)))
+        };
+    }
+    downcast_primitive! {
+        data_type => (primitive),
+        DataType::Boolean => {
+            let arrays: Vec<_> = sources.iter().map(|source| source.map(|array| array.as_boolean().values())).collect();
+            Ok(Arc::new(BooleanArray::new(bits(&arrays, recipe, false), validity(sources, recipe))))
+        }
+        _ => other(sources, recipe, data_type)
+    }
+}
+
+fn primitive<T: ArrowPrimitiveType>(
+    sources: &[Option<&ArrayRef>],
+    recipe: &Recipe,
+    data_type: &DataType,
+) -> PrimitiveArray<T> {
+    let arrays: Vec<Option<&[T::Native]>> =
+        sources.iter().map(|source| source.map(|array| &array.as_primitive::<T>().values()[..])).collect();
+    let values_of = |segment: &Segment| {
+        let (source, row) = segment.place()?;
+        arrays[source]?.get(row as usize..(row + segment.len) as usize)
+    };
+    let whole = recipe.base.and_then(|(base, begin)| Some((base, arrays[base]?.get(begin..begin + recipe.rows)?)));
+    let mut values: Vec<T::Native>;
+    if let Some((base, whole)) = whole {
+        values = whole.to_vec();
+        let mut at = 0;
+        for segment in &recipe.segments {
+            let len = segment.len as usize;
+            if segment.place().is_none_or(|(source, _)| source != base)
+                && let Some(cells) = values_of(segment)
+            {
+                match cells {
+                    [cell] => values[at] = *cell,
+                    cells => values[at..at + len].copy_from_slice(cells),
+                }
+            }
+            at += len;
+        }
+    } else {
+        values = Vec::with_capacity(recipe.rows);
+        for segment in &recipe.segments {
+            match values_of(segment) {
+                Some([cell]) => values.push(*cell),
+                Some(cells) => values.extend_from_slice(cells),
+                None => values.resize(values.len() + segment.len as usize, T::Native::default()),
+            }
+        }
+    }
+    PrimitiveArray::<T>::new(values.into(), validity(sources, recipe)).with_data_type(data_type.clone())
+}
+
+/// Bits of the result; `missing` where there is no source.
+fn bits(sources: &[Option<&BooleanBuffer>], recipe: &Recipe, missing: bool) -> BooleanBuffer {
+    let mut bits = BooleanBufferBuilder::new(recipe.rows);
+    for segment in &recipe.segments {
+        let len = segment.len as usize;
+        match segment.place().and_then(|(source, row)| Some((sources[source]?, row as usize))) {
+            Some((source, row)) if len == 1 => bits.append(source.value(row)),
+            Some((source, row)) => bits.append_buffer(&source.slice(row, len)),
+            None => bits.append_n(len, missing),
+        }
+    }
+    bits.finish()
+}
+
+fn validity(sources: &[Option<&ArrayRef>], recipe: &Recipe) -> Option<NullBuffer> {
+    let whole = |source: &usize| sources[*source].is_some_and(|array| array.null_count() == 0);
+    if !recipe.gaps && recipe.used.iter().all(whole) {
+        return None;
+    }
+    let mut bits = BooleanBufferBuilder::new(recipe.rows);
+    for segment in &recipe.segments {
+        let len = segment.len as usize;
+        match segment.place().and_then(|(source, row)| Some((sources[source]?, row as usize))) {
+            Some((source, row)) => match source.nulls() {
+                Some(nulls) if len == 1 => bits.append(nulls.is_valid(row)),
+                Some(nulls) => bits.append_buffer(nulls.slice(row, len).inner()),
+                None => bits.append_n(len, true),
+            },
+            None => bits.append_n(len, false),
+        }
+    }
+    Some(NullBuffer::new(bits.finish()))
+}
+
+/// Views, nested and other values.
+fn other(sources: &[Option<&ArrayRef>], recipe: &Recipe, data_type: &DataType) -> Result<ArrayRef> {
+    // Only sources that are used take part, since the result holds on to their memory.
+    let mut number: Vec<Option<usize>> = vec![None; sources.len()];
+    let mut used: Vec<&ArrayRef> = Vec::new();
+    for source in &recipe.used {
+        if let Some(array) = sources[*source] {
+            number[*source] = Some(used.len());
+            used.push(array);
+        }
+    }
+    let place = |segment: &Segment| {
+        let (source, row) = segment.place()?;
+        Some((number[source]?, row as usize))
+    };
+    if used.is_empty() {
+        return Ok(new_null_array(data_type, recipe.rows));
+    }
+    if recipe.rows < recipe.segments.len() * STRETCH_ROWS_MIN {
+        let null = new_null_array(data_type, 1);
+        let missing = used.len();
+        let arrays: Vec<&dyn Array> = used.iter().map(|array| array.as_ref()).chain([null.as_ref()]).collect();
+        let mut indices = Vec::with_capacity(recipe.rows);
+        for segment in &recipe.segments {
+            match place(segment) {
+                Some((array, row)) => indices.extend((row..row + segment.len as usize).map(|row| (array, row))),
+                None => indices.resize(indices.len() + segment.len as usize, (missing, 0)),
+            }
+        }
+        return Ok(arrow_select::interleave::interleave(&arrays, &indices)?);
+    }
+    let data: Vec<_> = used.iter().map(|array| array.to_data()).collect();
+    let nullable = recipe.segments.iter().any(|segment| place(segment).is_none());
+    let mut result = MutableArrayData::with_capacities(data.iter().collect(), nullable, Capacities::Array(recipe.rows));
+    for segment in &recipe.segments {
+        match place(segment) {
+            Some((array, row)) => result.try_extend(array, row, row + segment.len as usize)?,
+            None => result.try_extend_nulls(segment.len as usize)?,
+        }
+    }
+    debug_assert_eq!(count(result.len()), count(recipe.rows));
+    Ok(make_array(result.freeze()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::types::Int32Type;
+    use arrow_array::{
+        DictionaryArray, Float64Array, Int64Array, ListArray, StringViewArray, StructArray, TimestampMicrosecondArray,
+    };
+    use arrow_schema::Field;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Arrays of one type, each a slice of a longer one.
+    fn arrays(kind: usize, source: usize, nulls: bool) -> ArrayRef {
+        let rows = 0..70_i64;
+        let cell = |row: i64| (!nulls || row % 3 != 0).then_some(row + 1000 * source as i64);
+        let array: ArrayRef = match kind {
+            0 => Arc::new(rows.map(cell).collect::<Int64Array>()),
+            1 => Arc::new(rows.map(|row| cell(row).map(|cell| cell % 2 == 0)).collect::<BooleanArray>()),
+            2 => {
+                let text = |row| cell(row).map(|cell| format!("{cell}{}", "-".repeat((cell % 20) as usize)));
+                Arc::new(rows.map(text).collect::<StringViewArray>())
+            }
+            3 => Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(
+                rows.map(|row| cell(row).map(|cell| (0..cell % 4).map(|at| Some(at as i32)))),
+            )),
+            4 => Arc::new(TimestampMicrosecondArray::from_iter(rows.map(cell)).with_timezone("UTC")),
+            5 => Arc::new(rows.map(|row| cell(row).map(|cell| cell as f64)).collect::<Float64Array>()),
+            6 => {
+                let values: ArrayRef = Arc::new(rows.map(cell).collect::<Int64Array>());
+                let field = Arc::new(Field::new("a", DataType::Int64, true));
+                Arc::new(StructArray::from(vec![(field, values)]))
+            }
+            _ => Arc::new(
+                rows.map(|row| cell(row).map(|cell| ["x", "y", "z"][(cell % 3) as usize]))
+                    .collect::<DictionaryArray<Int32Type>>(),
+            ),
+        };
+        array.slice(3, 60)
+    }
+
+    proptest! {
+        #[test]
+        fn composing_is_interleaving(
+            kind in 0..8_usize,
+            nulls in prop::collection::vec(any::<bool>(), 4),
+            lacking in prop::option::of(0..4_usize),
+            pieces in prop::collection::vec((prop::option::weighted(0.9, 0..4_usize), 0..50_u32, 1..10_u32), 0..20),
+            over in any::<bool>(),
+        ) {
+            let all: Vec<ArrayRef> = nulls.iter().enumerate().map(|(source, nulls)| arrays(kind, source, *nulls)).collect();
+            let sources: Vec<Option<&ArrayRef>> =
+                all.iter().enumerate().map(|(at, array)| (Some(at) != lacking).then_some(array)).collect();
+            let mut segments = Vec::new();
+            let mut at = 0;
+            for (source, row, len) in pieces {
+                match source {
+                    // As upserts do: the first source keeps its rows, others stand in for some of them.
+                    Some(0) if over && at + len <= 60 => Segment::new(0, at, len).push_to(&mut segments),
+                    Some(source) => Segment::new(source, row, len).push_to(&mut segments),
+                    None => Segment::missing(len).push_to(&mut segments),
+                }
+                at += len;
+            }
+            let data_type = all[0].data_type().clone();
+            let null = new_null_array(&data_type, 1);
+            let mut whole: Vec<&dyn Array> = all.iter().map(|array| array.as_ref()).collect();
+            whole.push(null.as_ref());
+            let cells: Vec<(usize, usize)> = segments
+                .iter()
+                .flat_map(|segment| (0..segment.len).map(|at| match segment.place() {
+                    Some((source, row)) if Some(source) != lacking => (source, (row + at) as usize),
+                    _ => (4, 0),
+                }))
+                .collect();
+            let expected = arrow_select::interleave::interleave(&whole, &cells).unwrap();
+            let composed = compose(&sources, &Recipe::new(segments), &data_type).unwrap();
+            prop_assert_eq!(composed.len(), cells.len());
+            prop_assert_eq!(composed.data_type(), &data_type);
+            prop_assert_eq!(&composed, &expected);
+        }
+    }
+
+    #[test]
+    fn one_stretch_is_not_copied() {
+        let array: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let composed = compose(&[Some(&array)], &Recipe::new(vec![Segment::new(0, 10, 50)]), &DataType::Int64).unwrap();
+        let (whole, part) = (array.to_data(), composed.to_data());
+        assert_eq!(whole.buffers()[0].data_ptr(), part.buffers()[0].data_ptr());
+    }
+}
