@@ -89,7 +89,7 @@ def batches(data: Any, types: RowTypes) -> Iterator[pa.RecordBatch]:
     elif isinstance(data, ArrowBatch):
         yield pa.record_batch(data)
     elif isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in data):
-        yield types.native.rows([dict(row) for row in data])
+        yield pa.record_batch(types.native.rows([dict(row) for row in data]))
     elif isinstance(data, Iterable) and not isinstance(data, str | bytes | bytearray | memoryview):
         for part in data:
             for batch in batches(part, types):
@@ -133,7 +133,7 @@ def _column(path: str, column: Any, types: RowTypes) -> pa.Array[Any]:
         array = pa.array(column)
         return _whole(array) if isinstance(array, pa.ChunkedArray) else array
     if isinstance(column, Iterable) and not isinstance(column, str | bytes):
-        return types.native.array(path, column)
+        return pa.array(types.native.array(path, column))
     raise InvalidArgumentError(f"column {path} is a {type(column).__name__}: give a list or an array of its values")
 
 
@@ -164,4 +164,6 @@ def key_batches(data: Any, key_schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     if any(map(_is_table, first)):
         yield from batches(data if isinstance(data, Sequence) else items, types)
         return
-    yield _spiral.keys(key_schema, (key if isinstance(key, list | tuple) else (key,) for key in items))
+    yield pa.record_batch(
+        _spiral.keys(key_schema, (key if isinstance(key, list | tuple) else (key,) for key in items))
+    )

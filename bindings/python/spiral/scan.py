@@ -113,12 +113,12 @@ class Plan:
     @property
     def schema(self) -> pa.Schema:
         """The schema of the batches."""
-        return self._plan.schema()
+        return pa.schema(self._plan.schema())
 
     @property
     def key_schema(self) -> pa.Schema:
         """The key columns of the table."""
-        return self._plan.key_schema()
+        return pa.schema(self._plan.key_schema())
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -144,11 +144,11 @@ class Plan:
         return pa.RecordBatchReader.from_batches(self.schema, self._rows(key_table))
 
     def _rows(self, key_table: KeysLike | None) -> Iterator[pa.RecordBatch]:
-        return self._plan.batches() if key_table is None else self._taken(key_table)
+        return map(pa.record_batch, self._plan.batches()) if key_table is None else self._taken(key_table)
 
     def _taken(self, key_table: KeysLike) -> Iterator[pa.RecordBatch]:
         for keys in _arrow.key_batches(key_table, self.key_schema):
-            yield self._plan.take(keys)[0]
+            yield pa.record_batch(self._plan.take(keys)[0])
 
     def to_unordered_record_batches(self, *, key_table: KeysLike | None = None) -> pa.RecordBatchReader:
         """Streams the rows as they are ready, in any order."""
@@ -156,14 +156,15 @@ class Plan:
             return self.to_record_batches(key_table=key_table)
         if self._unordered is None:
             self._unordered = self._planned(unordered=True)
-        return pa.RecordBatchReader.from_batches(self.schema, self._unordered.batches())
+        return pa.RecordBatchReader.from_batches(self.schema, map(pa.record_batch, self._unordered.batches()))
 
     def take(self, keys: KeysLike) -> Taken:
         """The rows of some keys, in the order asked for, and which key each row belongs to."""
         table = pa.Table.from_batches(_arrow.key_batches(keys, self.key_schema))
         batch = table.combine_chunks().to_batches()
         empty = pa.RecordBatch.from_pylist([], schema=table.schema)
-        return Taken(*self._plan.take(batch[0] if batch else empty))
+        rows, positions = self._plan.take(batch[0] if batch else empty)
+        return Taken(pa.record_batch(rows), pa.array(positions))
 
     def to_table(self, *, key_table: KeysLike | None = None) -> pa.Table:
         """All rows in memory."""

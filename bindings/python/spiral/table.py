@@ -139,11 +139,12 @@ class Snapshot:
 
     def schema(self) -> pa.Schema:
         """Key columns, then value columns, groups as nested structs."""
-        return self._native.schema()
+        return pa.schema(self._native.schema())
 
     def columns(self) -> list[ColumnInfo]:
         """All columns by their paths, key columns first."""
-        return [ColumnInfo(*column) for column in self._native.columns()]
+        columns = self._native.columns()
+        return [ColumnInfo(path, kind, pa.field(field), is_key) for path, kind, field, is_key in columns]
 
     def __repr__(self) -> str:
         return f'<Snapshot of table "{self._table.identifier}", version {self.version}>'
@@ -176,7 +177,7 @@ class Table:
     @property
     def key_schema(self) -> pa.Schema:
         """The key columns."""
-        return self._native.key_schema()
+        return pa.schema(self._native.key_schema())
 
     def schema(self) -> pa.Schema:
         """The newest version's columns: key columns, then value columns, groups as nested structs."""

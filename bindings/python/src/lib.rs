@@ -1,6 +1,8 @@
 //! The Python package of Spiral: names and types of the facade as Python has them.
 //!
-//! This module is private to the package: `spiral/*.py` gives it keywords, defaults and documentation.
+//! This module is private to the package: `spiral/*.py` gives it keywords, defaults and documentation. It also makes
+//! pyarrow's objects of what is returned here: pyarrow gives the interpreter's lock away for a moment, and a thread that
+//! the interpreter's end catches just then must not lie under frames of Rust (see [`ending`]).
 
 mod client;
 mod ending;

@@ -9,15 +9,11 @@ use spiral_bindings::{KeyBounds, ScanOptions};
 use crate::ending::detached;
 use crate::errors::OrRaise;
 use crate::handle::Handle;
-use crate::values::{array_out, values};
+use crate::values::values;
 use crate::wait::{current, wait, wait_guarded};
 
 /// Path, name of the type, field, and whether it is part of the key.
-type Column = (String, String, Py<PyAny>, bool);
-
-fn field_out(py: Python<'_>, field: &PyField) -> PyResult<Py<PyAny>> {
-    field.to_pyarrow(py).map(Bound::unbind)
-}
+type Column = (String, String, PyField, bool);
 
 #[pyclass(frozen, module = "spiral._spiral")]
 pub(crate) struct Snapshot {
@@ -36,17 +32,15 @@ impl Snapshot {
 
 #[pymethods]
 impl Snapshot {
-    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn schema(&self, py: Python<'_>) -> PyResult<PySchema> {
         let snapshot = self.handle.get(py)?;
-        PySchema::new(wait(py, move || snapshot.schema())?).into_pyarrow(py)
+        wait(py, move || snapshot.schema()).map(PySchema::new)
     }
 
     fn columns(&self, py: Python<'_>) -> PyResult<Vec<Column>> {
         let snapshot = self.handle.get(py)?;
-        let columns = wait(py, move || snapshot.columns())?.into_iter();
-        columns
-            .map(|info| Ok((info.path, info.type_name, field_out(py, &PyField::new(info.field))?, info.is_key)))
-            .collect()
+        let columns = wait(py, move || snapshot.columns())?;
+        Ok(columns.into_iter().map(|info| (info.path, info.type_name, PyField::new(info.field), info.is_key)).collect())
     }
 
     fn scan(
@@ -71,12 +65,12 @@ pub(crate) struct Plan {
 
 #[pymethods]
 impl Plan {
-    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        PySchema::new(self.handle.get(py)?.schema()).into_pyarrow(py)
+    fn schema(&self, py: Python<'_>) -> PyResult<PySchema> {
+        Ok(PySchema::new(self.handle.get(py)?.schema()))
     }
 
-    fn key_schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        PySchema::new(self.handle.get(py)?.key_schema()).into_pyarrow(py)
+    fn key_schema(&self, py: Python<'_>) -> PyResult<PySchema> {
+        Ok(PySchema::new(self.handle.get(py)?.key_schema()))
     }
 
     fn is_empty(&self, py: Python<'_>) -> PyResult<bool> {
@@ -102,12 +96,11 @@ impl Plan {
     }
 
     /// Rows, and the position of the key of each.
-    fn take<'py>(&self, py: Python<'py>, keys: PyRecordBatch) -> PyResult<(Bound<'py, PyAny>, Py<PyAny>)> {
+    fn take(&self, py: Python<'_>, keys: PyRecordBatch) -> PyResult<(PyRecordBatch, PyArray)> {
         let plan = self.handle.get(py)?;
         let keys = keys.into_inner();
         let taken = wait(py, move || plan.take(keys))?;
-        let positions = array_out(py, &PyArray::from_array_ref(Arc::new(taken.positions)))?;
-        Ok((PyRecordBatch::new(taken.rows).into_pyarrow(py)?, positions))
+        Ok((PyRecordBatch::new(taken.rows), PyArray::from_array_ref(Arc::new(taken.positions))))
     }
 }
 
@@ -124,10 +117,10 @@ impl Batches {
         this
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyRecordBatch>> {
         let batches = self.handle.get(py)?;
         let batch = wait_guarded(py, self.token.clone(), async move { batches.next().await })?;
-        batch.map(|batch| PyRecordBatch::new(batch).into_pyarrow(py)).transpose()
+        Ok(batch.map(PyRecordBatch::new))
     }
 
     fn close(&self, py: Python<'_>) {

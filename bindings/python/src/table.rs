@@ -39,8 +39,8 @@ impl Table {
 
 #[pymethods]
 impl Table {
-    fn key_schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        PySchema::new(self.handle.get(py)?.key_schema()).into_pyarrow(py)
+    fn key_schema(&self, py: Python<'_>) -> PyResult<PySchema> {
+        Ok(PySchema::new(self.handle.get(py)?.key_schema()))
     }
 
     fn snapshot(&self, py: Python<'_>, asof: Option<&str>) -> PyResult<Snapshot> {

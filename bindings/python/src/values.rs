@@ -71,15 +71,11 @@ pub(crate) fn values(objects: &Bound<'_, PyAny>) -> PyResult<Vec<Value>> {
     objects.try_iter()?.map(|object| value(&object?, 0)).collect()
 }
 
-pub(crate) fn array_out(py: Python<'_>, array: &PyArray) -> PyResult<Py<PyAny>> {
-    array.to_pyarrow(py).map(Bound::unbind)
-}
-
 /// Keys, each a sequence of its parts, as a batch of these key columns.
 #[pyfunction]
-pub(crate) fn keys<'py>(py: Python<'py>, schema: PySchema, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn keys(py: Python<'_>, schema: PySchema, keys: &Bound<'_, PyAny>) -> PyResult<PyRecordBatch> {
     let keys = keys.try_iter()?.map(|key| values(&key?)).collect::<PyResult<Vec<_>>>()?;
-    PyRecordBatch::new(key_batch(&schema.into_inner(), &keys).or_raise(py)?).into_pyarrow(py)
+    key_batch(&schema.into_inner(), &keys).or_raise(py).map(PyRecordBatch::new)
 }
 
 /// The name of a field's type, as in schemas and expressions.
@@ -104,14 +100,14 @@ impl RowTypes {
     }
 
     /// Rows, each a dict, as a batch.
-    fn rows<'py>(&self, py: Python<'py>, rows: Vec<Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+    fn rows(&self, py: Python<'_>, rows: Vec<Bound<'_, PyDict>>) -> PyResult<PyRecordBatch> {
         let rows = rows.iter().map(|row| members_of(row, 0)).collect::<PyResult<Vec<_>>>()?;
-        PyRecordBatch::new(batch_from_rows(&rows, &self.0).or_raise(py)?).into_pyarrow(py)
+        batch_from_rows(&rows, &self.0).or_raise(py).map(PyRecordBatch::new)
     }
 
     /// The values of one column as an array.
-    fn array(&self, py: Python<'_>, path: &str, column: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    fn array(&self, py: Python<'_>, path: &str, column: &Bound<'_, PyAny>) -> PyResult<PyArray> {
         let (field, array) = self.0.column(path, &values(column)?).or_raise(py)?;
-        array_out(py, &PyArray::new(array, field))
+        Ok(PyArray::new(array, field))
     }
 }

@@ -314,6 +314,8 @@ class Run:
         if len(wanted) != len(rows):
             raise Red(f"{len(rows)} rows instead of {len(wanted)}")
         for at, (row, values) in enumerate(zip(wanted, rows, strict=True)):
+            if len(row) != len(values):
+                raise Red(f"row {at} has {len(values)} values instead of {len(row)}")
             for column, (json, value) in enumerate(zip(row, values, strict=True)):
                 if expected(json, turn) != value:
                     raise Red(f"row {at}, column {column}: expected {json}, found {value}")
