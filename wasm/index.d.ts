@@ -10,6 +10,9 @@
  * ```
  */
 
+// Only what says so is exported.
+export {};
+
 /** What cancels an operation: an operation cancelled before it starts never starts. */
 export interface Cancellable {
   /** Aborting it rejects the operation with {@link CancelledError} and ends its requests. */
@@ -96,13 +99,14 @@ export interface ConnectOptions {
 export interface ByteStore {
   /**
    * Reads an object, or its bytes from `begin` up to and without `end`. The answer tells which bytes it is, and the
-   * object's size if that is known; each call of `pull` gives the next piece, `undefined` is the end. Rejects with
+   * object's size and when it was written, in milliseconds since 1970 by the store's clock, if they are known; each call of `pull` gives the next piece, `undefined` is the end. Rejects with
    * `kind: "NotFound"` or `"PermissionDenied"`; anything else is tried again.
    */
   get(path: string, begin: number | undefined, end: number | undefined, signal: AbortSignal): Promise<{
     begin: number;
     end: number;
     size?: number;
+    modified?: number;
     pull(): Promise<Uint8Array | undefined>;
   }>;
   /**
@@ -137,8 +141,8 @@ export function initialize(
 ): Promise<void>;
 
 /** Something that holds memory until it is closed. What is forgotten is closed some time later. */
-declare class Handle {
-  private constructor();
+declare abstract class Handle {
+  protected constructor();
   /** Frees it. Operations afterwards are errors. */
   close(): void;
   [Symbol.dispose](): void;
@@ -146,6 +150,7 @@ declare class Handle {
 
 /** A root of tables. Closing it cancels what is under way and closes everything opened from it. */
 export class Client extends Handle {
+  private constructor();
   /** The URL without its query, which may be a signature. */
   readonly url: string;
   /**
@@ -221,6 +226,7 @@ export interface ScanOptions extends IntegerOptions {
 
 /** A table. */
 export class Table extends Handle {
+  private constructor();
   readonly name: string;
   readonly keySchema: ColumnInfo[];
   /** All columns, key columns first. */
@@ -248,6 +254,7 @@ export class Table extends Handle {
 
 /** A version of a table. It does not change, whatever is committed later. */
 export class Snapshot extends Handle {
+  private constructor();
   readonly version: number;
   /** When it was committed, in microseconds since 1970. */
   readonly timestamp: bigint;
@@ -281,6 +288,7 @@ export interface Metrics {
 
 /** A planned scan, to stream any number of times: `for await (const batch of plan)`. */
 export class Plan extends Handle {
+  private constructor();
   /** The columns of the result. */
   readonly schema: ColumnInfo[];
   /** The plan in words. */
@@ -315,7 +323,7 @@ export class Batch {
   /** One column, decoded anew by each call. @throws {InvalidArgumentError} `unknown_column` */
   column(name: string): Column;
   toRows(): Row[];
-  /** A complete Arrow IPC stream, for `tableFromIPC` of any version of apache-arrow. Not a copy: do not change it. */
+  /** A complete Arrow IPC stream, for `tableFromIPC` of apache-arrow 17 and newer. Not a copy: do not change it. */
   toIpc(): Uint8Array;
 }
 
@@ -331,6 +339,7 @@ export class Taken {
 
 /** Operations that become visible together, or not at all. Closing it abandons what was not committed. */
 export class Transaction extends Handle {
+  private constructor();
   /** Its identity, by which a commit of unknown outcome is found in the history. */
   readonly id: string;
   write(data: Data, options?: WriteOptions): Promise<void>;

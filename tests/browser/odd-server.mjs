@@ -8,6 +8,7 @@
 //   /closed/  no other origin may read
 //   /missing/ 403 for what does not exist
 //   /put/     with "Authorization: Bearer token", objects are written; If-None-Match is honoured
+//   /late/    as /put/, and by its clock it is an hour ago
 //   /stuck/   never answers; /stuck-count tells how many requests came and how many were given up
 import { createServer } from "node:http";
 
@@ -33,15 +34,17 @@ const server = createServer(async (request, response) => {
     return;
   }
   if (habit === "signed" && url.search !== "?signature=valid") return answer(403);
-  if (habit === "put" && request.headers.authorization !== "Bearer token") return answer(401);
-  if (request.method === "PUT" && habit === "put") {
+  const writable = habit === "put" || habit === "late";
+  response.setHeader("Last-Modified", new Date(Date.now() - (habit === "late" ? 3_600_000 : 0)).toUTCString());
+  if (writable && request.headers.authorization !== "Bearer token") return answer(401);
+  if (request.method === "PUT" && writable) {
     const pieces = [];
     for await (const piece of request) pieces.push(piece);
     if (request.headers["if-none-match"] === "*" && objects.has(name)) return answer(412);
     objects.set(name, Buffer.concat(pieces));
     return answer(201);
   }
-  if (request.method === "DELETE" && habit === "put") return answer(objects.delete(name) ? 204 : 404);
+  if (request.method === "DELETE" && writable) return answer(objects.delete(name) ? 204 : 404);
   if (request.method !== "GET") return answer(405);
   const object = objects.get(name);
   if (!object) return answer(habit === "missing" ? 403 : 404);

@@ -21,6 +21,12 @@ describe("tables over HTTP", () => {
     client.close();
   });
 
+  it("are not written by a clock that is ahead of the server's", async () => {
+    const client = await connect(`${odd}/late/elsewhere`, authorized);
+    await rejects(client.createTable("t", { id: "int64" }), spiral.InvalidArgumentError, "clock_ahead");
+    client.close();
+  });
+
   it("are read only unless asked for", async () => {
     const client = await connect(`${odd}/put/tables`, { headers: authorized.headers });
     const table = await client.table("t");

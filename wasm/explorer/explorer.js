@@ -103,13 +103,17 @@ async function run() {
   const { signal } = stopping;
   $("stop").disabled = false;
   say("");
-  const chosen = [...$("columns").querySelectorAll("input:checked")].map((box) => box.value);
   const newest = Number($("version").value) === open.history.length - 1;
   const asof = newest ? undefined : open.history[Number($("version").value)].version;
   const where = $("where").value.trim() || undefined;
   const bounds = { begin: bound($("begin").value), end: bound($("end").value) };
   const start = performance.now();
   try {
+    // Older versions may lack columns of the newest one.
+    const present = new Set((asof === undefined ? open.columns : await open.table.schema({ asof, signal })).map(({ path }) => path));
+    const boxes = [...$("columns").querySelectorAll("input")];
+    for (const box of boxes) box.disabled = !present.has(box.value);
+    const chosen = boxes.filter((box) => box.checked && !box.disabled).map((box) => box.value);
     open.plan?.close();
     open.plan = await open.table.scan({ select: chosen, where, asof, ...bounds, signal });
     open.rows = open.plan.rows({ signal });
@@ -118,7 +122,8 @@ async function run() {
     $("elapsed").textContent = `${Math.round(performance.now() - start)} ms`;
     $("plan").textContent = open.plan.explain();
     remember({ where, version: asof });
-    await chart(where, asof, bounds, signal);
+    if ([$("x").value, $("y").value].every((path) => path === "" || present.has(path))) await chart(where, asof, bounds, signal);
+    else draw([]);
   } finally {
     if (signal === stopping.signal) $("stop").disabled = true;
   }

@@ -71,7 +71,9 @@ export function asof(given) {
     return given.toISOString();
   } else if (typeof given.timestamp === "bigint") {
     const [millis, micros] = [given.timestamp / 1000n, given.timestamp % 1000n];
-    if (micros >= 0n) return `${new Date(Number(millis)).toISOString().slice(0, -1)}${String(micros).padStart(3, "0")}Z`;
+    if (micros >= 0n && millis <= 8_640_000_000_000_000n) {
+      return `${new Date(Number(millis)).toISOString().slice(0, -1)}${String(micros).padStart(3, "0")}Z`;
+    }
   }
   throw invalid("asof is neither a version nor a time");
 }

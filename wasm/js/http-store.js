@@ -70,7 +70,8 @@ export class HttpStore {
     const range = begin === undefined ? {} : { Range: `bytes=${begin}-${end === undefined ? "" : end - 1}` };
     const response = await this.#send(path, transfer.signal, range);
     const length = response.headers.get("Content-Length");
-    const extent = { begin: 0, end: 0, size: undefined };
+    const modified = Date.parse(response.headers.get("Last-Modified") ?? "");
+    const extent = { begin: 0, end: 0, size: undefined, modified: Number.isNaN(modified) ? undefined : modified };
     if (begin !== undefined && response.status === 206) {
       // Other origins have to expose Content-Range; without it the answer is taken to be what was asked for.
       const told = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get("Content-Range") ?? "");

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -41,6 +42,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn abort(this: &AbortController);
 }
+
+/// The end of the year 9999: what is called later than that was not measured by a clock.
+const LATEST_MILLIS: u64 = 253_402_300_799_999;
 
 /// A store of JavaScript's. Its names are relative to `root`, which is no more than a label.
 #[derive(Clone)]
@@ -210,10 +214,14 @@ impl ObjectStore for HostStore {
         };
         let Answer { value, request } =
             self.ask(location, |store, path, signal| store.get(path, begin, end, signal)).await?;
+        let modified = offset(&value, "modified").map(|millis| millis.min(LATEST_MILLIS));
+        if options.head && modified.is_none() {
+            return Err(Error::NotSupported { source: "the store does not tell when objects were written".into() });
+        }
         let range = offset(&value, "begin").unwrap_or(0)..offset(&value, "end").unwrap_or(0);
         let meta = ObjectMeta {
             location: location.clone(),
-            last_modified: Default::default(),
+            last_modified: (SystemTime::UNIX_EPOCH + Duration::from_millis(modified.unwrap_or(0))).into(),
             size: offset(&value, "size").unwrap_or(0),
             e_tag: None,
             version: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, TimeUnit};
-use js_sys::{Array, ArrayBuffer, BigInt, Date, Map, Number, Object, Uint8Array};
+use js_sys::{Array, ArrayBuffer, BigInt, DataView, Date, Map, Number, Object, Uint8Array};
 use spiral_bindings::{Error, Result, Value};
 use wasm_bindgen::prelude::*;
 
@@ -48,6 +48,10 @@ fn nested(value: &JsValue, depth: usize) -> Result<Value> {
     }
     if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
         return Ok(Value::Binary(bytes.to_vec()));
+    }
+    if let Some(view) = value.dyn_ref::<DataView>() {
+        let [begin, length] = [view.byte_offset(), view.byte_length()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        return Ok(Value::Binary(Uint8Array::new_with_byte_offset_and_length(&view.buffer(), begin, length).to_vec()));
     }
     if value.is_instance_of::<ArrayBuffer>() {
         return Ok(Value::Binary(Uint8Array::new(value).to_vec()));
