@@ -125,7 +125,7 @@ impl TryFrom<ScanRequest> for facade::ScanOptions {
             limit: options.limit.map(|limit| unsigned(limit, "scan options")).transpose()?,
             unordered: options.unordered,
             keys_only: options.keys_only,
-            strings: facade::StringTypes::Plain,
+            strings: facade::StringTypes::Written,
         })
     }
 }

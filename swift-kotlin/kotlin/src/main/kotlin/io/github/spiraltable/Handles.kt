@@ -2,14 +2,16 @@ package io.github.spiraltable
 
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.future.future
+import kotlinx.coroutines.withContext
 import java.util.Collections
 import java.util.WeakHashMap
 import java.util.concurrent.CompletableFuture
 import kotlin.coroutines.AbstractCoroutineContextElement
+import kotlin.coroutines.ContinuationInterceptor
 import kotlin.coroutines.CoroutineContext
-import kotlin.coroutines.coroutineContext
 
 /**
  * Something of the engine that is held open. Closing it closes all that was opened from it; what is forgotten is freed
@@ -43,11 +45,18 @@ public abstract class Handle internal constructor(private val held: Disposable, 
         return translated(call)
     }
 
-    /** Starts an operation, unless it is cancelled already, and waits for it. */
-    internal suspend inline fun <T> run(operation: (CancelHandle?) -> T): T {
-        coroutineContext.ensureActive()
-        val token = coroutineContext[CancelToken]
-        return ask { operation(token?.handle) }
+    /**
+     * Starts an operation, unless it is cancelled already, and waits for it. A coroutine without a dispatcher would go
+     * on upon the thread of the engine that finished the operation, and hold that thread up: it gets the default one.
+     */
+    internal suspend fun <T> run(operation: suspend (CancelHandle?) -> T): T {
+        val context = currentCoroutineContext()
+        context.ensureActive()
+        val token = context[CancelToken]?.handle
+        return when (context[ContinuationInterceptor]) {
+            null, Dispatchers.Unconfined -> withContext(Dispatchers.Default) { ask { operation(token) } }
+            else -> ask { operation(token) }
+        }
     }
 }
 
