@@ -4,6 +4,7 @@
 //! tables with the runtime and caches that everything opened from it shares; every method takes `&self` and returns
 //! [`Work`] that runs on the client's runtime, whoever polls it, and is cancelled by dropping it.
 
+mod buffers;
 mod cancel;
 mod client;
 mod ipc;
@@ -30,6 +31,7 @@ mod on_tokio;
 #[cfg(not(target_arch = "wasm32"))]
 mod store_url;
 
+pub use buffers::{ColumnBuffers, Layout, column_buffers};
 pub use cancel::CancelToken;
 pub use client::{Client, ClientOptions};
 #[cfg(not(target_arch = "wasm32"))]

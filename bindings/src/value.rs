@@ -211,7 +211,7 @@ fn lists(items: impl Iterator<Item = Option<ArrayRef>>, depth: usize) -> Result<
 }
 
 /// The plainest type with the same values, for layouts that differ from it only in memory.
-fn plain_type(data_type: &DataType) -> Option<DataType> {
+pub(crate) fn plain_type(data_type: &DataType) -> Option<DataType> {
     Some(match data_type {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::Binary,

@@ -1,0 +1,65 @@
+package io.github.spiraltable
+
+import java.util.concurrent.CompletableFuture
+
+/**
+ * A root of tables, with the threads and caches that everything opened from it shares. A table `dataset.name` lies in
+ * the folder `dataset/name`.
+ *
+ * Methods are safe to call from any thread and coroutine. Java finds each suspending one with the suffix `Async`.
+ */
+public class Client private constructor(private val handle: ClientHandle) : Handle(handle, null) {
+    /** The URL of the root without its query, which may be a signature. */
+    public val url: String get() = ask { handle.url() }
+
+    /**
+     * Creates a table with these key columns: names and names of types (`int64`, `utf8`, `timestamp[us, UTC]` …). Value
+     * columns come into being when they are first written. With [existOk], a table with the same key columns is opened.
+     */
+    @JvmSynthetic
+    public suspend fun createTable(name: String, keys: List<KeyColumn>, existOk: Boolean = false): Table =
+        run { Table(handle.createTable(name, keys, existOk, it), this) }
+
+    /** Creates a table, as `createTable("flights", "id" to "int64")`. */
+    @JvmSynthetic
+    public suspend fun createTable(name: String, vararg keys: Pair<String, String>, existOk: Boolean = false): Table =
+        createTable(name, keys.map { (column, type) -> KeyColumn(column, type) }, existOk)
+
+    /** Opens a table at its newest version. */
+    @JvmSynthetic
+    public suspend fun table(name: String): Table = run { Table(handle.table(name, it), this) }
+
+    /** Opens the table whose own folder is the client's root: for a table that was copied, or is served, by itself. */
+    @JvmSynthetic
+    public suspend fun tableAtRoot(): Table = run { Table(handle.tableAtRoot(it), this) }
+
+    /** The names of all tables. Plain HTTP servers cannot tell. */
+    @JvmSynthetic
+    public suspend fun tables(): List<String> = run { handle.tables(it) }
+
+    /** See [createTable]. */
+    @JvmOverloads
+    public fun createTableAsync(name: String, keys: List<KeyColumn>, existOk: Boolean = false): CompletableFuture<Table> =
+        later { createTable(name, keys, existOk) }
+
+    /** See [table]. */
+    public fun tableAsync(name: String): CompletableFuture<Table> = later { table(name) }
+
+    /** See [tableAtRoot]. */
+    public fun tableAtRootAsync(): CompletableFuture<Table> = later { tableAtRoot() }
+
+    /** See [tables]. */
+    public fun tablesAsync(): CompletableFuture<List<String>> = later { tables() }
+
+    /** Ways to open a root. */
+    public companion object {
+        /**
+         * Opens a root by its URL: `memory:`, a folder, `s3://`, `gs://`, `az://` or `https://`. Credentials come from
+         * the options, or else from the environment and the machine's role.
+         */
+        @JvmStatic
+        @JvmOverloads
+        public fun connect(url: String, options: ClientOptions = ClientOptions()): Client =
+            Client(translated { ClientHandle.connect(url, options) })
+    }
+}

@@ -1,0 +1,46 @@
+/// A root of tables, with the threads and caches that everything opened from it shares. A table `dataset.name` lies in
+/// the folder `dataset/name`.
+///
+/// The client and what is opened from it end with the last reference to them. All of it may be used from any task.
+public struct Client: Sendable {
+    private let handle: ClientHandle
+
+    /// Opens a root by its URL: `memory:`, a folder, `s3://`, `gs://`, `az://` or `https://`. Credentials come from the
+    /// options, or else from the environment and the machine's role.
+    public init(_ url: String, options: ClientOptions = ClientOptions()) throws {
+        handle = try translated { try ClientHandle.connect(url: url, options: options) }
+    }
+
+    /// The URL of the root without its query, which may be a signature.
+    public var url: String { handle.url() }
+
+    /// Creates a table with these key columns. Value columns come into being when they are first written. With
+    /// `existOK`, a table with the same key columns is opened.
+    public func createTable(_ name: String, keys: [KeyColumn], existOK: Bool = false) async throws -> Table {
+        try await run { [handle] in
+            Table(try await handle.createTable(name: name, keys: keys, existOk: existOK, cancel: $0))
+        }
+    }
+
+    /// Creates a table, as `createTable("flights", keys: ["id": "int64"])`.
+    public func createTable(
+        _ name: String, keys: KeyValuePairs<String, String>, existOK: Bool = false
+    ) async throws -> Table {
+        try await createTable(name, keys: keys.map { KeyColumn(name: $0, typeName: $1) }, existOK: existOK)
+    }
+
+    /// Opens a table at its newest version.
+    public func table(_ name: String) async throws -> Table {
+        try await run { [handle] in Table(try await handle.table(name: name, cancel: $0)) }
+    }
+
+    /// Opens the table whose own folder is the client's root: for a table that was copied, or is served, by itself.
+    public func tableAtRoot() async throws -> Table {
+        try await run { [handle] in Table(try await handle.tableAtRoot(cancel: $0)) }
+    }
+
+    /// The names of all tables. Plain HTTP servers cannot tell.
+    public func tables() async throws -> [String] {
+        try await run { [handle] in try await handle.tables(cancel: $0) }
+    }
+}

@@ -1,0 +1,35 @@
+// Opens, scans, cancels and closes 200 times; fails when what is held grows by 2 % from the 50th time on.
+import Foundation
+import Spiral
+
+let folder = CommandLine.arguments[1]
+let rows: [NewRow] = (0..<5_000).map { ["id": Value($0), "name": Value("name \($0)")] }
+try await Client(folder).createTable("t", keys: ["id": "int64"]).write(rows)
+
+func open() async throws {
+    let table = try await Client(folder).table("t")
+    var count = 0
+    for try await _ in try await table.scan().rows { count += 1 }
+    precondition(count == 5_000)
+    let task = Task { for try await _ in try await table.scan().batches {} }
+    task.cancel()
+    _ = await task.result
+}
+
+/// What this process holds: KiB of memory, threads, files.
+func held() async throws -> [Double] {
+    try await Task.sleep(nanoseconds: 300_000_000)
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8).split(separator: "\n")
+    func number(_ key: String) -> Double {
+        Double(status.first { $0.hasPrefix(key) }!.filter(\.isNumber))!
+    }
+    let files = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+    return [number("RssAnon"), number("Threads"), Double(files.count)]
+}
+
+for _ in 0..<50 { try await open() }
+let before = try await held()
+for _ in 0..<150 { try await open() }
+let after = try await held()
+print("from run 50 to run 200: KiB, threads, files \(before) to \(after)")
+exit(zip(before, after).allSatisfy { $1 < $0 * 1.02 + 1 } ? 0 : 1)
