@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use futures::future::{BoxFuture, FutureExt, try_join_all};
+use futures::future::{BoxFuture, try_join_all};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::compose::{Recipe, compose};
 use super::execute::{Context, ContextRef, StripesRef, filter_values};
@@ -23,6 +24,12 @@ use crate::key::{KeyRange, KeyRows};
 
 /// Rows of one batch at most. Batches are cut where the largest run begins a stripe, and it may have new rows between.
 const BATCH_ROWS_MAX: u32 = 2 * STRIPE_ROWS as u32;
+
+/// Stripes that are fetched together; while the next ones are, they are decoded.
+const GROUP_STRIPES: usize = 16;
+
+/// Groups of stripes that are fetched at once. Each of them sends several requests.
+const GROUPS: usize = 4;
 
 /// Some overlapping runs and the union of their keys.
 pub(super) struct Overlap {
@@ -434,50 +441,43 @@ impl Overlap {
         parts: Parts,
     ) -> Result<Vec<Option<Loaded>>> {
         let mut loaded: Vec<Option<Loaded>> = parts.list.iter().map(|_| None).collect();
+        let alone = decoded_by_chunks(&parts.list, chunks);
         let mut shared = Vec::new();
-        let mut own: Vec<(Vec<usize>, Vec<Rows>)> = vec![Default::default(); self.inputs.len()];
+        let mut own: Vec<Vec<(usize, Rows)>> = vec![Vec::new(); self.inputs.len()];
         for (at, Part { input, read, .. }) in parts.list.into_iter().enumerate() {
             match read {
                 Read::Shared(rows) => shared.push(self.shared(stage, at, input, rows)),
-                Read::Own(rows) => {
-                    own[input].0.push(at);
-                    own[input].1.push(rows);
-                }
+                Read::Own(rows) => own[input].push((at, rows)),
             }
         }
-        let own = try_join_all(own.into_iter().enumerate().filter(|(_, (at, _))| !at.is_empty()).map(
-            |(input, (at, rows))| async move {
-                let fetched = self.context.fetch(self.source(input), stage, &rows).await?;
-                Ok::<_, Error>(at.into_iter().zip(fetched).collect::<Vec<_>>())
-            },
-        ));
+        let groups =
+            own.iter().enumerate().flat_map(|(input, own)| own.chunks(GROUP_STRIPES).map(move |own| (input, own)));
+        let fetches = groups.map(|(input, own)| self.fetch_group(stage, input, own, &alone));
+        let own = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(GROUPS).try_collect::<Vec<_>>();
         let (own, shared) = futures::future::try_join(own, try_join_all(shared)).await?;
-        for (at, values) in shared {
-            loaded[at] = Some(Loaded::Decoded(values));
-        }
-        // A chunk decodes what it alone uses, unless there is more of that than can be done in one piece of work.
-        let mut uses = vec![0_usize; loaded.len()];
-        chunks.iter().flat_map(|(_, _, used)| used).for_each(|part| uses[*part] += 1);
-        let mut alone = vec![false; loaded.len()];
-        for (_, _, used) in chunks {
-            let mut candidates = used.iter().copied().filter(|part| loaded[*part].is_none() && uses[*part] == 1);
-            if let (Some(part), None) = (candidates.next(), candidates.next()) {
-                alone[part] = true;
-            }
-        }
-        let mut decoding = Vec::new();
-        for (at, fetched) in own.into_iter().flatten() {
-            if alone[at] {
-                loaded[at] = Some(Loaded::Fetched(fetched));
-            } else {
-                let decoded = self.context.work(move |context| Ok(Arc::new(context.decode(fetched)?)));
-                decoding.push(decoded.map(move |decoded| Ok::<_, Error>((at, decoded?))));
-            }
-        }
-        for (at, values) in try_join_all(decoding).await? {
-            loaded[at] = Some(Loaded::Decoded(values));
-        }
+        let ready = shared.into_iter().map(|(at, values)| (at, Loaded::Decoded(values)));
+        ready.chain(try_join_all(own.into_iter().flatten()).await?).for_each(|(at, part)| loaded[at] = Some(part));
         Ok(loaded)
+    }
+
+    /// Fetches some stripes of one input and begins to decode them, while others may still be fetched.
+    async fn fetch_group(
+        self: &Arc<Self>,
+        stage: &Stage,
+        input: usize,
+        own: &[(usize, Rows)],
+        alone: &[bool],
+    ) -> Result<Vec<BoxFuture<'static, Result<(usize, Loaded)>>>> {
+        let rows: Vec<Rows> = own.iter().map(|(_, rows)| rows.clone()).collect();
+        let fetched = self.context.fetch(self.source(input), stage, &rows).await?;
+        let begun = own.iter().zip(fetched).map(|((at, _), fetched)| {
+            let at = *at;
+            if alone[at] {
+                return std::future::ready(Ok((at, Loaded::Fetched(fetched)))).boxed();
+            }
+            self.context.work(move |context| Ok((at, Loaded::Decoded(Arc::new(context.decode(fetched)?)))))
+        });
+        Ok(begun.collect())
     }
 
     /// A stripe from the stream's cache.
@@ -501,6 +501,22 @@ impl Overlap {
             Ok((part, overlap.stripes.get_or_load(&key, load).await?))
         }
     }
+}
+
+/// Which parts are decoded by the chunk that alone uses them: those of chunks with no more than one of that kind, since
+/// a piece of work is to be short.
+fn decoded_by_chunks(parts: &[Part], chunks: &[(Chunk, Layout, Vec<usize>)]) -> Vec<bool> {
+    let mut uses = vec![0_usize; parts.len()];
+    chunks.iter().flat_map(|(_, _, used)| used).for_each(|part| uses[*part] += 1);
+    let mut alone = vec![false; parts.len()];
+    for (_, _, used) in chunks {
+        let own = |part: &usize| uses[*part] == 1 && matches!(parts[*part].read, Read::Own(_));
+        let mut candidates = used.iter().copied().filter(own);
+        if let (Some(part), None) = (candidates.next(), candidates.next()) {
+            alone[part] = true;
+        }
+    }
+    alone
 }
 
 /// A part for one of the chunks that use it.
