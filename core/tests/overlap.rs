@@ -173,7 +173,9 @@ async fn history(store: Store) {
     }
     check(&table, &model, "small upserts").await;
     write(&table, model.upsert(&every(5, 9, 0..ROWS), 9)).await;
-    table.delete_where(parse("id >= 30000 and id < 45000").unwrap()).await.unwrap();
+    let mut transaction = table.transaction();
+    transaction.delete_where(parse("id >= 30000 and id < 45000").unwrap());
+    transaction.commit().await.unwrap();
     model.0.retain(|id, _| !(30_000..45_000).contains(id));
     write(&table, model.upsert(&every(3, 11, 35_000..36_000), 11)).await;
     // Many rows between two keys of all others.

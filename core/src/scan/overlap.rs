@@ -88,6 +88,12 @@ enum Loaded {
     Fetched(Fetched),
 }
 
+/// A part that is being decoded.
+struct Begun {
+    part: usize,
+    loaded: BoxFuture<'static, Result<Loaded>>,
+}
+
 impl Loaded {
     fn decode(self, context: &Context) -> Result<Arc<Values>> {
         match self {
@@ -455,8 +461,12 @@ impl Overlap {
         let fetches = groups.map(|(input, own)| self.fetch_group(stage, input, own, &alone));
         let own = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(GROUPS).try_collect::<Vec<_>>();
         let (own, shared) = futures::future::try_join(own, try_join_all(shared)).await?;
-        let ready = shared.into_iter().map(|(at, values)| (at, Loaded::Decoded(values)));
-        ready.chain(try_join_all(own.into_iter().flatten()).await?).for_each(|(at, part)| loaded[at] = Some(part));
+        for (at, values) in shared {
+            loaded[at] = Some(Loaded::Decoded(values));
+        }
+        for begun in own.into_iter().flatten() {
+            loaded[begun.part] = Some(begun.loaded.await?);
+        }
         Ok(loaded)
     }
 
@@ -467,15 +477,16 @@ impl Overlap {
         input: usize,
         own: &[(usize, Rows)],
         alone: &[bool],
-    ) -> Result<Vec<BoxFuture<'static, Result<(usize, Loaded)>>>> {
+    ) -> Result<Vec<Begun>> {
         let rows: Vec<Rows> = own.iter().map(|(_, rows)| rows.clone()).collect();
         let fetched = self.context.fetch(self.source(input), stage, &rows).await?;
         let begun = own.iter().zip(fetched).map(|((at, _), fetched)| {
-            let at = *at;
-            if alone[at] {
-                return std::future::ready(Ok((at, Loaded::Fetched(fetched)))).boxed();
-            }
-            self.context.work(move |context| Ok((at, Loaded::Decoded(Arc::new(context.decode(fetched)?)))))
+            let loaded = if alone[*at] {
+                std::future::ready(Ok(Loaded::Fetched(fetched))).boxed()
+            } else {
+                self.context.work(move |context| Ok(Loaded::Decoded(Arc::new(context.decode(fetched)?))))
+            };
+            Begun { part: *at, loaded }
         });
         Ok(begun.collect())
     }
