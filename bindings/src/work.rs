@@ -1,7 +1,6 @@
 //! Operations in flight.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
@@ -10,9 +9,9 @@ use spiral_core::runtime::RuntimeExt;
 
 use crate::client::Client;
 
-/// An operation that runs on its client's runtime from the first poll on. Dropping it cancels the operation; polling it
-/// costs nothing, so any executor may.
-#[must_use = "an operation starts when it is polled, and dropping it cancels it"]
+/// An operation that runs on its client's runtime, whether it is polled or not. Dropping it cancels the operation; polling
+/// it costs nothing, so any executor may.
+#[must_use = "dropping it cancels the operation"]
 pub struct Work<T> {
     result: BoxFuture<'static, Result<T>>,
     /// The runtime goes on as long as somebody waits for its work.
@@ -39,15 +38,14 @@ impl<T: 'static> Work<T> {
 }
 
 impl Client {
-    /// An operation on the client's runtime. It must not hold a client: the last one would then be dropped on its own thread.
+    /// Starts an operation. It must not hold a client: the last one would then be dropped on its own thread.
     pub(crate) fn start<T, F>(&self, operation: F) -> Work<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let runtime = Arc::clone(self.runtime());
-        // Spawned by the first poll: an operation that is cancelled before never starts.
-        Work { result: Box::pin(async move { runtime.spawn_task(operation).await? }), _client: self.clone() }
+        let task = self.runtime().spawn_task(operation);
+        Work { result: Box::pin(async move { task.await? }), _client: self.clone() }
     }
 
     /// Waits for what other tasks work on: the waiting itself needs no task.
