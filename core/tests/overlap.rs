@@ -35,12 +35,12 @@ fn mix(n: i64, salt: u64) -> u64 {
 
 fn x_of(id: i64, round: u64) -> Option<f64> {
     let cell = mix(id, round);
-    (cell % 11 != 0).then_some((cell % 100_000) as f64)
+    (!cell.is_multiple_of(11)).then_some((cell % 100_000) as f64)
 }
 
 fn name_of(id: i64, round: u64) -> Option<String> {
     let cell = mix(id, round + 100);
-    (cell % 7 != 0).then(|| format!("{} of {}", cell % 1000, "many words ".repeat((cell % 4) as usize)))
+    (!cell.is_multiple_of(7)).then(|| format!("{} of {}", cell % 1000, "many words ".repeat((cell % 4) as usize)))
 }
 
 impl Model {

@@ -242,7 +242,7 @@ mod tests {
                 Arc::new(rows.map(text).collect::<StringViewArray>())
             }
             3 => Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(
-                rows.map(|row| cell(row).map(|cell| (0..cell % 4).map(|at| Some(at as i32)))),
+                rows.map(|row| cell(row).map(|cell| (0..cell % 4).map(|at| i32::try_from(at).ok()))),
             )),
             4 => Arc::new(TimestampMicrosecondArray::from_iter(rows.map(cell)).with_timezone("UTC")),
             5 => Arc::new(rows.map(|row| cell(row).map(|cell| cell as f64)).collect::<Float64Array>()),

@@ -22,8 +22,8 @@ use crate::error::{Code, Error, Result};
 use crate::fragment::{Rows, STRIPE_ROWS, physical_type};
 use crate::key::{KeyRange, KeyRows};
 
-/// Rows of one batch at most. Batches are cut where the largest run begins a stripe, and it may have new rows between.
-const BATCH_ROWS_MAX: u32 = 2 * STRIPE_ROWS as u32;
+/// Rows of one batch at most. Batches are cut where the largest run begins a stripe, and others may have rows between.
+const BATCH_ROWS_MAX: usize = 2 * STRIPE_ROWS;
 
 /// Stripes that are fetched together; while the next ones are, they are decoded.
 const GROUP_STRIPES: usize = 16;
@@ -258,24 +258,25 @@ impl Overlap {
             let row = self.inputs[member.input as usize].begin + u64::from(member.row);
             Some((row / STRIPE_ROWS as u64, row % STRIPE_ROWS as u64))
         };
+        let batch_rows_max = count(BATCH_ROWS_MAX);
         let mut chunks: Vec<Chunk> = Vec::new();
         let mut open = Chunk::default();
         let (mut rows, mut stripe_now) = (0, None);
         for mut stretch in existing(&self.union, &kinds) {
             while stretch.len > 0 {
-                let mut len = stretch.len.min(BATCH_ROWS_MAX - rows);
+                let mut len = stretch.len.min(batch_rows_max - rows);
                 if let Some((stripe, row)) = stripe(&stretch) {
                     if stripe_now.replace(stripe).is_some_and(|now| now != stripe) && rows > 0 {
                         chunks.push(std::mem::take(&mut open));
                         rows = 0;
-                        len = stretch.len.min(BATCH_ROWS_MAX);
+                        len = stretch.len.min(batch_rows_max);
                     }
                     len = len.min(count(STRIPE_ROWS) - u32::try_from(row).unwrap_or(0));
                 }
                 open.rows.push(stretch.part(0, len));
                 stretch = stretch.part(len, stretch.len);
                 rows += len;
-                if rows == BATCH_ROWS_MAX {
+                if rows == batch_rows_max {
                     chunks.push(std::mem::take(&mut open));
                     rows = 0;
                 }
@@ -402,7 +403,7 @@ impl Overlap {
         let all = |input: usize| {
             if presence.iter().any(|value| partial(input, *value)) { self.inputs[input].keys.len() } else { 0 }
         };
-        let wanted = inputs.clone().map(|input| vec![0..count(all(input))]).collect();
+        let wanted = inputs.clone().map(|input| std::iter::once(0..count(all(input))).collect()).collect();
         let parts = Parts::new(&self.extents(), wanted);
         let recipes: Vec<Recipe> = inputs
             .clone()
