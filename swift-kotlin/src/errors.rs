@@ -118,7 +118,7 @@ pub fn error_codes() -> Vec<ErrorDetails> {
 }
 
 /// Cancels the operations that were started with it, at once and for ever.
-#[derive(uniffi::Object)]
+#[derive(Default, uniffi::Object)]
 pub struct CancelHandle {
     token: facade::CancelToken,
 }
@@ -128,7 +128,7 @@ impl CancelHandle {
     /// A handle that is not cancelled.
     #[uniffi::constructor]
     pub fn new() -> Self {
-        Self { token: facade::CancelToken::new() }
+        Self::default()
     }
 
     /// Cancels; again has no effect.
