@@ -237,6 +237,7 @@ private fun judge(expected: JsonNode, turn: Int?, returned: Returned) {
             expected["rows"]?.let { wanted ->
                 compare("number of rows", wanted.size(), returned.rows.size)
                 wanted.forEachIndexed { row, values ->
+                    compare("number of columns in row $row", values.size(), returned.rows[row].size)
                     values.forEachIndexed { at, json ->
                         val found = returned.rows[row][at]
                         if (!same(value(json, turn), found)) {
