@@ -1,5 +1,6 @@
 //! The engine of Spiral: a table store that lives on object storage alone.
 
+pub mod catalog;
 pub(crate) mod compaction;
 pub mod error;
 pub mod expr;
@@ -7,6 +8,7 @@ pub mod format;
 pub mod fragment;
 pub mod key;
 pub mod log;
+pub(crate) mod map;
 pub mod runtime;
 pub mod scan;
 pub mod store;

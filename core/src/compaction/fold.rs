@@ -15,11 +15,11 @@ use super::output::{Output, memory_bytes, types_of};
 use crate::error::{Code, Error, Result};
 use crate::fragment::{Fragment, FragmentRef, Rows};
 use crate::log::TxnId;
+use crate::map::{Change, Commit, Summary};
 use crate::runtime::RuntimeExt;
 use crate::scan::{physical, presence_field, read_keys};
 use crate::table::records::{
-    Change, ColumnPlace, Commit, FoldRecord, FoldedFragment, FoldedRun, InlineRecord, Rank, RunRecord, Summary, decode,
-    required,
+    ColumnPlace, FoldRecord, FoldedFragment, FoldedRun, InlineRecord, Rank, RunRecord, decode, required,
 };
 use crate::table::{self, Names, Rebase, SpanScope, State, Table};
 use crate::transaction::inline;

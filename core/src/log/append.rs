@@ -80,7 +80,7 @@ impl Log {
 
     /// Whether a transaction that tried to commit after version `begin` is in the log, and at which version.
     pub async fn settle(&self, txn: super::TxnId, begin: u64) -> Result<Option<u64>> {
-        let records = self.tail(begin, false).await?;
+        let records = self.tail(begin).await?;
         Ok(records.iter().find(|record| record.txn() == Some(txn)).map(LogRecord::version))
     }
 

@@ -13,15 +13,14 @@ impl Log {
     /// All records after `version` up to the head, oldest first.
     ///
     /// One request when nothing is new, which is the common case; otherwise a number of rounds logarithmic in the
-    /// number of new versions. `hinted` says that the hint was readable, as this handle
-    /// knows of itself once it has read it.
-    pub async fn tail(&self, version: u64, hinted: bool) -> Result<Vec<LogRecord>> {
+    /// number of new versions.
+    pub async fn tail(&self, version: u64) -> Result<Vec<LogRecord>> {
         let mut records = Vec::new();
         let mut step = 1;
         loop {
             let begin = version + 1 + records.len() as u64;
             let batch: Vec<Option<LogRecord>> = stream::iter(begin..begin + step)
-                .map(|version| self.probe(version, hinted))
+                .map(|version| self.probe(version))
                 .buffered(PROBES_MAX)
                 .try_collect()
                 .await?;

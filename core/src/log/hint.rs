@@ -119,8 +119,8 @@ impl Log {
 
     /// Whether a version exists, reading it if it does. Where the hint was readable, a store that answers 403 for
     /// missing objects, or an error page, counts as absent.
-    pub(super) async fn probe(&self, version: u64, hinted: bool) -> Result<Option<LogRecord>> {
-        let hinted = hinted || self.hint_was_read.load(Ordering::Relaxed);
+    pub(super) async fn probe(&self, version: u64) -> Result<Option<LogRecord>> {
+        let hinted = self.hint_was_read.load(Ordering::Relaxed);
         match self.read(version).await {
             Err(error) if hinted && matches!(error.code(), Code::PermissionDenied) => Ok(None),
             Err(error) if hinted && error.message().ends_with("is not Spiral metadata") => Ok(None),

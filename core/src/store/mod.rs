@@ -137,6 +137,11 @@ impl Store {
         Ok(Self { root: self.resolve(prefix)?, ..self.clone() })
     }
 
+    /// The folder of a fixed name in this one.
+    pub(crate) fn subfolder(&self, name: &'static str) -> Self {
+        Self { root: self.root.clone().join(name), ..self.clone() }
+    }
+
     /// The same folder with a meter of its own, which also counts into the present one.
     pub fn metered(&self) -> (Self, Meter) {
         let meter = self.meter.child();

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::fragment::Fragment;
 use crate::key::KeyRows;
+use crate::map::PageCache;
 use crate::store::{BlockKey, ByteCache, CachesConfig, Weigh};
-use crate::tree::Page;
 
 /// The caches of everything opened together. Clones are the same caches.
 #[derive(Clone)]
 pub struct Caches {
     /// Checkpoint pages.
-    pub(crate) pages: Arc<ByteCache<BlockKey, Arc<Page>>>,
+    pub(crate) pages: PageCache,
     /// Indexes of fragments and key spaces.
     pub(crate) indexes: Arc<ByteCache<BlockKey, Fragment>>,
     /// Decoded stripes of key spaces.
@@ -34,12 +34,6 @@ impl Caches {
 impl Default for Caches {
     fn default() -> Self {
         Self::new(CachesConfig::default())
-    }
-}
-
-impl Weigh for Page {
-    fn weight_bytes(&self) -> usize {
-        self.weight()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The keys of a table's map: one byte of section, then what orders the section.
+//! The keys of a table's map: one byte of section, then what orders the section. `T` and `V` are the map's own.
 //!
 //! Runs, tombstones and fragments are ordered by their first key within their group and carry the end of their span,
 //! so that a plan reads only the entries that overlap its key ranges.
@@ -21,8 +21,6 @@ const FRAGMENT: u8 = b'F';
 const TOMBSTONE: u8 = b'D';
 const INLINE: u8 = b'I';
 const FOLD: u8 = b'L';
-const VERSION: u8 = b'V';
-const TIMESTAMP: u8 = b'T';
 
 /// Columns of one chunk of a group share fragments; a group of very many columns is cut into several chunks.
 pub(crate) const CHUNK_COLUMNS: u32 = 512;
@@ -152,27 +150,6 @@ pub(crate) fn rank_of(key: &[u8]) -> Result<Rank> {
         (Some(version), Some(ordinal)) => Ok(Rank { version, ordinal }),
         _ => Err(Error::new(Code::Corrupt, "an entry that is named by its rank has none")),
     }
-}
-
-/// The checkpoint of a version.
-pub(crate) fn version(version: u64) -> Bytes {
-    with_section(VERSION, &version.to_be_bytes())
-}
-
-/// The checkpoint of a commit timestamp in microseconds.
-pub(crate) fn timestamp(micros: i64) -> Bytes {
-    // Flipping the sign bit makes byte order the order of signed numbers.
-    with_section(TIMESTAMP, &(micros.cast_unsigned() ^ (1 << 63)).to_be_bytes())
-}
-
-/// Where checkpoints by version, or by timestamp, begin.
-pub(crate) fn first_version() -> Bytes {
-    Bytes::from_static(&[VERSION])
-}
-
-/// See [`first_version`].
-pub(crate) fn first_timestamp() -> Bytes {
-    Bytes::from_static(&[TIMESTAMP])
 }
 
 fn with_section(section: u8, rest: &[u8]) -> Bytes {

@@ -1,18 +1,15 @@
-//! A table: its place, its log, and the newest version this handle knows.
+//! A table: a map of its schema, runs and fragments, and what is done with it.
 
 mod caches;
-mod checkpoint;
 mod commit;
 mod keyspace;
 mod open;
-mod pages;
 pub(crate) mod records;
 #[cfg(test)]
 mod simulation;
 mod snapshot;
-mod state;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 pub use caches::Caches;
 pub(crate) use commit::Rebase;
@@ -21,14 +18,16 @@ pub(crate) use keyspace::{
     rank_of,
 };
 pub use open::CreateOptions;
-pub(crate) use pages::Pages;
-pub use records::{Rank, Summary};
-pub use snapshot::{Asof, HistoryEntry, Snapshot};
-pub(crate) use state::State;
+pub(crate) use open::new_id;
+pub use records::Rank;
+pub use snapshot::Snapshot;
 
 use crate::error::Result;
 use crate::key::KeySchema;
 use crate::log::Log;
+use crate::map::VersionedMap;
+pub use crate::map::{Asof, HistoryEntry, Summary};
+pub(crate) use crate::map::{Pages, State};
 use crate::runtime::RuntimeRef;
 use crate::store::Store;
 
@@ -69,13 +68,11 @@ pub struct Table {
 }
 
 struct Inner {
-    store: Store,
-    log: Log,
+    map: VersionedMap,
     caches: Caches,
     options: TableOptions,
+    id: String,
     key_schema: KeySchema,
-    /// Held only to swap or clone the pointer.
-    state: Mutex<Arc<State>>,
 }
 
 impl Table {
@@ -84,9 +81,14 @@ impl Table {
         &self.inner.key_schema
     }
 
+    /// The permanent id, whatever the table is named.
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
     /// The table's folder.
     pub fn store(&self) -> &Store {
-        &self.inner.store
+        self.inner.map.store()
     }
 
     /// Habits of this handle.
@@ -96,21 +98,17 @@ impl Table {
 
     /// The same table with other habits.
     pub fn with_options(&self, options: TableOptions) -> Self {
-        let inner = &self.inner;
-        Self {
-            inner: Arc::new(Inner {
-                store: inner.store.clone(),
-                log: inner.log.clone(),
-                caches: inner.caches.clone(),
-                options,
-                key_schema: inner.key_schema.clone(),
-                state: Mutex::new(self.state()),
-            }),
-        }
+        let Inner { map, caches, id, key_schema, .. } = &*self.inner;
+        let (map, caches, id, key_schema) = (map.clone(), caches.clone(), id.clone(), key_schema.clone());
+        Self { inner: Arc::new(Inner { map, caches, options, id, key_schema }) }
+    }
+
+    pub(crate) fn map(&self) -> &VersionedMap {
+        &self.inner.map
     }
 
     pub(crate) fn log(&self) -> &Log {
-        &self.inner.log
+        self.inner.map.log()
     }
 
     pub(crate) fn caches(&self) -> &Caches {
@@ -118,26 +116,16 @@ impl Table {
     }
 
     pub(crate) fn runtime(&self) -> &RuntimeRef {
-        self.inner.store.runtime()
+        self.inner.map.runtime()
     }
 
     /// The newest version this handle knows.
     pub(crate) fn state(&self) -> Arc<State> {
-        Arc::clone(&self.inner.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Adopts a state unless a newer one is known already.
-    fn adopt(&self, state: Arc<State>) {
-        let mut known = self.inner.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let newer = state.version > known.version
-            || (state.version == known.version && state.layers.len() < known.layers.len());
-        if newer {
-            *known = state;
-        }
+        self.inner.map.state()
     }
 
     pub(crate) fn pages(&self, store: &Store) -> Pages {
-        Pages { store: store.clone(), cache: Arc::clone(&self.inner.caches.pages) }
+        self.inner.map.pages_through(store)
     }
 
     /// The newest version this handle knows, without asking the store. [`Table::refresh`] asks.
@@ -154,7 +142,7 @@ impl Table {
     /// # Errors
     /// The store's codes, `Corrupt` for a damaged log.
     pub async fn refresh(&self) -> Result<Snapshot> {
-        self.catch_up().await?;
+        self.map().catch_up().await?;
         Ok(self.snapshot())
     }
 }

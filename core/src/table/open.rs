@@ -1,22 +1,19 @@
 //! Creating and opening a table.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use prost::Message;
+use futures::future::BoxFuture;
 
-use super::records::{Change, Commit, GroupRecord, Summary, TableMeta, decode};
-use super::state::{Layer, State};
-use super::{Caches, Inner, META, Pages, Table, TableOptions, group};
+use super::records::{GroupRecord, TableMeta, decode};
+use super::{Caches, Inner, META, Table, TableOptions, group};
 use crate::error::{Code, Error, Result};
-use crate::format::Features;
 use crate::key::KeySchema;
-use crate::log::{Append, CheckpointRef, Hint, Log, LogEntry, LogRecord, TxnId, next_timestamp};
+use crate::log::{Log, TxnId};
+use crate::map::{Change, Commit, PROBES, Rebase, State, VersionedMap};
+use crate::runtime::Runtime;
 use crate::store::{Store, prove_put_if_absent};
 use crate::types::{ColumnPath, field_from_bytes, field_to_bytes};
-
-/// Folder of the objects that prove a store's conditional puts.
-const PROBES: &str = "probes";
 
 /// How a table is created.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +22,20 @@ pub struct CreateOptions {
     pub exist_ok: bool,
     /// Skip the proof that the store honours put-if-absent, because it was given for this store before.
     pub store_is_proven: bool,
+    /// The table's permanent id; a new one by default.
+    pub id: Option<String>,
+}
+
+/// A new id for a table: six base-36 characters. Ids may collide; whoever needs them to differ puts a table's first
+/// entry under its id only if it is absent.
+pub(crate) fn new_id(runtime: &dyn Runtime) -> String {
+    let mut rest = runtime.random_u64();
+    let mut id = String::from("table_");
+    for _ in 0..6 {
+        id.push(char::from_digit(u32::try_from(rest % 36).unwrap_or(0), 36).unwrap_or('0'));
+        rest /= 36;
+    }
+    id
 }
 
 impl Table {
@@ -39,29 +50,35 @@ impl Table {
         options: TableOptions,
         caches: Caches,
     ) -> Result<Self> {
-        let log = Log::new(store.clone());
-        if log.read(1).await?.is_none() {
-            if !create.store_is_proven {
-                prove_put_if_absent(&store, PROBES).await?;
-            }
-            let entry = first_entry(&store, &key_schema).await?;
-            if let Append::Committed = log.append(&entry).await? {
-                let hint = Hint { tail: vec![entry], ..Hint::default() };
-                log.write_hint(&hint).await;
-                return Self::open(store, options, caches).await;
-            }
-        }
-        if !create.exist_ok {
-            return Err(Error::new(Code::TableExists, "a table exists here already: open it, or use another place"));
+        match Self::create_new(&store, &key_schema, &create, &options, &caches).await {
+            Err(error) if error.code() == Code::TableExists && create.exist_ok => {}
+            created => return created,
         }
         let table = Self::open(store, options, caches).await?;
-        if table.key_schema() != &key_schema {
-            return Err(Error::new(
-                Code::TableExists,
-                format!("a table with other key columns exists here already: {}", describe(table.key_schema())),
-            ));
-        }
+        table.check_key_schema(&key_schema)?;
         Ok(table)
+    }
+
+    async fn create_new(
+        store: &Store,
+        key_schema: &KeySchema,
+        create: &CreateOptions,
+        options: &TableOptions,
+        caches: &Caches,
+    ) -> Result<Self> {
+        let log = Log::new(store.clone());
+        if !create.store_is_proven {
+            if log.read(1).await?.is_some() {
+                return Err(exists());
+            }
+            prove_put_if_absent(store, PROBES).await?;
+        }
+        let map = VersionedMap::new(log, store.clone(), Arc::clone(&caches.pages));
+        let id = create.id.clone().unwrap_or_else(|| new_id(store.runtime().as_ref()));
+        let first = FirstCommit::new(id, key_schema)?;
+        map.commit(TxnId::random(store.runtime().as_ref()), &first).await?;
+        map.publish_hint(None).await;
+        Self::on(map, options.clone(), caches.clone()).await
     }
 
     /// Opens the table in the folder of `store` at its newest version.
@@ -73,28 +90,34 @@ impl Table {
     }
 
     pub(super) async fn open_log(log: Log, store: Store, options: TableOptions, caches: Caches) -> Result<Self> {
-        let pages = Pages { store: store.clone(), cache: Arc::clone(&caches.pages) };
-        let state = newest(&log, &pages).await?;
-        let meta = state
-            .get_many(&pages, vec![Bytes::from_static(META)])
-            .await?
-            .pop()
-            .flatten()
-            .ok_or_else(|| Error::new(Code::Corrupt, "the table has no metadata"))?;
-        let key_schema = key_schema(&decode(meta, "table")?)?;
-        Ok(Self {
-            inner: Arc::new(Inner { store, log, caches, options, key_schema, state: Mutex::new(Arc::new(state)) }),
-        })
+        let map = VersionedMap::new(log, store, Arc::clone(&caches.pages));
+        if map.open().await?.version == 0 {
+            return Err(Error::new(Code::TableNotFound, "no table exists here: check the address, or create one"));
+        }
+        Self::on(map, options, caches).await
     }
 
-    /// Replays what was committed since the known version.
-    pub(super) async fn catch_up(&self) -> Result<Arc<State>> {
-        let known = self.state();
-        let records = self.log().tail(known.version, false).await?;
-        if !records.is_empty() {
-            self.adopt(Arc::new(replay(State::clone(&known), records)?));
+    /// The table that a map holds.
+    async fn on(map: VersionedMap, options: TableOptions, caches: Caches) -> Result<Self> {
+        let meta = map.state().get_many(&map.pages(), vec![Bytes::from_static(META)]).await?.pop().flatten();
+        let meta = meta.ok_or_else(|| Error::new(Code::Corrupt, "the table has no metadata"))?;
+        let meta: TableMeta = decode(meta, "table")?;
+        let key_schema = key_schema(&meta)?;
+        Ok(Self { inner: Arc::new(Inner { map, caches, options, id: meta.table, key_schema }) })
+    }
+
+    /// Fails unless these are the key columns.
+    ///
+    /// # Errors
+    /// `TableExists`.
+    pub(crate) fn check_key_schema(&self, key_schema: &KeySchema) -> Result<()> {
+        if self.key_schema() == key_schema {
+            return Ok(());
         }
-        Ok(self.state())
+        Err(Error::new(
+            Code::TableExists,
+            format!("a table with other key columns exists here already: {}", describe(self.key_schema())),
+        ))
     }
 }
 
@@ -104,114 +127,35 @@ fn describe(schema: &KeySchema) -> String {
     fields.join(", ")
 }
 
-/// What time it is for the store; `None` where it does not tell.
-pub(super) async fn store_time(store: &Store) -> Option<i64> {
-    let runtime = store.runtime();
-    store.write_time(&format!("{PROBES}/{:016x}", runtime.random_u64())).await
+fn exists() -> Error {
+    Error::new(Code::TableExists, "a table exists here already: open it, or use another place")
 }
 
-/// The entry that makes a table: its key schema and the root group.
-async fn first_entry(store: &Store, key_schema: &KeySchema) -> Result<LogEntry> {
-    let runtime = store.runtime();
-    let meta = TableMeta {
-        key_fields: key_schema.fields().iter().map(|field| Ok(field_to_bytes(field)?.into())).collect::<Result<_>>()?,
-        next_column: 1,
-        next_group: 1,
-        table: format!("table_{:016x}", runtime.random_u64()),
-        horizon: 0,
-    };
-    let change = |key: Bytes, value: Vec<u8>| Change { key, value: Some(value.into()), end: None };
-    let root = GroupRecord { id: 0, next_ordinal: 0 };
-    let mut changes = vec![
-        change(Bytes::from_static(META), meta.encode_to_vec()),
-        change(group(&ColumnPath::root()), root.encode_to_vec()),
-    ];
-    changes.sort_by(|a, b| a.key.cmp(&b.key));
-    let summary = Summary { operations: vec!["create".into()], ..Summary::default() };
-    Ok(LogEntry {
-        version: 1,
-        txn: TxnId::random(runtime.as_ref()),
-        timestamp: next_timestamp(0, runtime.now_micros(), store_time(store).await)?,
-        checkpoint: None,
-        features: Features::default(),
-        body: Commit { changes, summary: Some(summary) }.encode_to_vec().into(),
-    })
+/// The commit that makes a table: its key schema and the root group, on an empty map.
+struct FirstCommit(TableMeta);
+
+impl FirstCommit {
+    fn new(id: String, key_schema: &KeySchema) -> Result<Self> {
+        let key_fields = key_schema.fields().iter().map(|field| Ok(field_to_bytes(field)?.into()));
+        let key_fields = key_fields.collect::<Result<_>>()?;
+        Ok(Self(TableMeta { key_fields, next_column: 1, next_group: 1, table: id, horizon: 0 }))
+    }
+}
+
+impl Rebase for FirstCommit {
+    fn changes<'a>(&'a self, state: &'a Arc<State>) -> BoxFuture<'a, Result<Commit>> {
+        Box::pin(async move {
+            if state.version > 0 {
+                return Err(exists());
+            }
+            let root = GroupRecord { id: 0, next_ordinal: 0 };
+            let meta = Change::put(Bytes::from_static(META), &self.0);
+            Ok(Commit::new(vec![meta, Change::put(group(&ColumnPath::root()), &root)], "create"))
+        })
+    }
 }
 
 fn key_schema(meta: &TableMeta) -> Result<KeySchema> {
     let fields = meta.key_fields.iter().map(|bytes| field_from_bytes(bytes)).collect::<Result<Vec<_>>>()?;
     KeySchema::try_new(fields.into_iter().map(|field| (field.name().clone(), field.data_type().clone())))
-}
-
-/// The newest state, from the hint if there is one.
-async fn newest(log: &Log, pages: &Pages) -> Result<State> {
-    let (state, hinted, sealed) = match log.read_hint().await? {
-        Some(hint) => {
-            if let Some(root) = hint.checkpoint.as_ref().and_then(|checkpoint| checkpoint.tree.root.as_ref()) {
-                pages.remember(root, &hint.root_page);
-            }
-            let start = hint.checkpoint.map_or_else(|| Ok(State::empty()), State::at_checkpoint)?;
-            let records = hint.tail.into_iter().map(LogRecord::Entry).collect();
-            (replay(start, records)?, true, hint.sealed)
-        }
-        None => (search_start(log).await?, false, false),
-    };
-    let records = if sealed || (hinted && log.faults().trust_hint) {
-        Vec::new()
-    } else {
-        log.tail(state.version, hinted).await?
-    };
-    let state = replay(state, records)?;
-    if state.version == 0 {
-        return Err(Error::new(Code::TableNotFound, "no table exists here: check the address, or create one"));
-    }
-    Ok(state)
-}
-
-/// Without a hint: the newest checkpoint that some entry near the head names, found by doubling.
-async fn search_start(log: &Log) -> Result<State> {
-    let (mut position, mut step) = (0_u64, 1_u64);
-    let mut checkpoint: Option<CheckpointRef> = None;
-    loop {
-        match log.read(position + step).await? {
-            Some(record) => {
-                position += step;
-                step *= 2;
-                checkpoint = match record {
-                    LogRecord::Entry(entry) => entry.checkpoint,
-                    LogRecord::Stub(stub) => stub.checkpoint,
-                };
-                if let Some(checkpoint) = &checkpoint {
-                    position = position.max(checkpoint.version);
-                }
-            }
-            None if step > 1 => step = 1,
-            None => return checkpoint.map_or_else(|| Ok(State::empty()), State::at_checkpoint),
-        }
-    }
-}
-
-/// The state after more records. A record that names a newer checkpoint lets the layers below it go.
-pub(super) fn replay(mut state: State, records: Vec<LogRecord>) -> Result<State> {
-    for record in records {
-        if let LogRecord::Stub(stub) = &record
-            && let Some(checkpoint) = stub.checkpoint.clone().filter(|found| found.version >= stub.version)
-        {
-            state = State::at_checkpoint(checkpoint)?;
-            continue;
-        }
-        if record.version() <= state.version {
-            continue;
-        }
-        let entry = record.into_entry()?;
-        if let Some(newer) = &entry.checkpoint
-            && state.checkpoint.as_ref().is_none_or(|known| known.version < newer.version)
-            && newer.version <= state.version
-        {
-            state = state.on_checkpoint(newer.clone());
-        }
-        let commit = decode(entry.body.clone(), "commit").map_err(|error: Error| error.with_version(entry.version))?;
-        state = state.with_layer(Arc::new(Layer::new(&entry, commit)));
-    }
-    Ok(state)
 }

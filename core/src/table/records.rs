@@ -1,13 +1,14 @@
 //! The values of a table's map: what a committed version knows about its schema, runs and fragments.
 //!
-//! A table's state is one ordered map from bytes to bytes (see [`super::keyspace`] for its keys). A commit is a set of
-//! changes to that map, so that the log, the checkpoints and every reader agree on one meaning.
+//! A table is a [`crate::map`] (see [`super::keyspace`] for its keys). A commit is a set of changes to that map, so that
+//! the log, the checkpoints and every reader agree on one meaning.
 
 use bytes::Bytes;
 use prost::Message;
 
 use crate::error::{Code, Error, Result};
 use crate::fragment::FragmentRef;
+pub(crate) use crate::map::decode;
 
 /// Position in the order of writes: the cell of the highest rank wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Message)]
@@ -201,54 +202,6 @@ pub(crate) struct FoldedFragment {
     /// Its record.
     #[prost(message, optional, tag = "3")]
     pub(crate) record: Option<FragmentRecord>,
-}
-
-/// What a commit did, for people: listed by the history of a table, never needed to read data.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct Summary {
-    /// One word per operation: `create`, `write`, `delete`, `fold`.
-    #[prost(string, repeated, tag = "1")]
-    pub operations: Vec<String>,
-    /// Rows written.
-    #[prost(uint64, tag = "2")]
-    pub rows_written: u64,
-    /// Keys deleted.
-    #[prost(uint64, tag = "3")]
-    pub rows_deleted: u64,
-    /// Bytes of new objects.
-    #[prost(uint64, tag = "4")]
-    pub bytes: u64,
-}
-
-/// One changed entry of the map.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub(crate) struct Change {
-    /// The entry's key.
-    #[prost(bytes = "bytes", tag = "1")]
-    pub(crate) key: Bytes,
-    /// Its new value; absent when the entry is removed.
-    #[prost(bytes = "bytes", optional, tag = "2")]
-    pub(crate) value: Option<Bytes>,
-    /// End of the interval the entry covers.
-    #[prost(bytes = "bytes", optional, tag = "3")]
-    pub(crate) end: Option<Bytes>,
-}
-
-/// The body of a log entry.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct Commit {
-    /// Changes in ascending order of key, each key once.
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) changes: Vec<Change>,
-    /// What the commit did.
-    #[prost(message, optional, tag = "2")]
-    pub(crate) summary: Option<Summary>,
-}
-
-/// Decodes a record of the map.
-pub(crate) fn decode<M: Message + Default>(bytes: Bytes, what: &str) -> Result<M> {
-    M::decode(bytes)
-        .map_err(|error| Error::new(Code::Corrupt, format!("a {what} record cannot be decoded")).with_source(error))
 }
 
 /// A field that every valid record has.

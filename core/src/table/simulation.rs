@@ -278,7 +278,7 @@ fn spawned(runtime: &RuntimeRef, work: impl Future<Output = ()> + Send + 'static
 /// Checks the healed log against what the writers were told. Returns the number of folds in it.
 async fn audit(world: &World, runtime: RuntimeRef, seed: u64) -> Result<u64, String> {
     let table = world.open(runtime).await.map_err(|error| format!("seed {seed}: {error}"))?;
-    let records = table.log().tail(0, false).await.map_err(|error| format!("seed {seed}: {error}"))?;
+    let records = table.log().tail(0).await.map_err(|error| format!("seed {seed}: {error}"))?;
     let mut versions: BTreeMap<u128, Vec<u64>> = BTreeMap::new();
     for record in &records {
         let Some(TxnId(txn)) = record.txn() else { return Err("an entry has no transaction".into()) };

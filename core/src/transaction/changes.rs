@@ -12,9 +12,10 @@ use super::pending::{Pending, PendingFragment, PendingRows, PendingRun};
 use super::{delete, inline};
 use crate::bail;
 use crate::error::{Code, Error, Result};
+use crate::map::{Change, Commit, Summary};
 use crate::table::records::{
-    Change, ColumnBinding, ColumnPlace, ColumnRecord, Commit, FoldRecord, FragmentRecord, GroupRecord, InlineRecord,
-    Rank, RunRecord, Summary, TableMeta, decode,
+    ColumnBinding, ColumnPlace, ColumnRecord, FoldRecord, FragmentRecord, GroupRecord, InlineRecord, Rank, RunRecord,
+    TableMeta, decode,
 };
 use crate::table::{self, CHUNK_COLUMNS, Rebase, SpanScope, State, Table};
 use crate::tree::{Entry, Query};

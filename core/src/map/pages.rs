@@ -8,17 +8,26 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::error::{Code, Error, Result};
-use crate::store::{BlockKey, ByteCache, Store};
+use crate::store::{BlockKey, ByteCache, Store, Weigh};
 use crate::tree::{Page, PageRef, PageSource};
 
 /// Checkpoint objects read at the same time.
 const OBJECTS_IN_FLIGHT: usize = 16;
 
-/// Reads pages of one table; those read before come from the cache.
+/// Pages read before, of all maps that are opened together.
+pub(crate) type PageCache = Arc<ByteCache<BlockKey, Arc<Page>>>;
+
+impl Weigh for Page {
+    fn weight_bytes(&self) -> usize {
+        self.weight()
+    }
+}
+
+/// Reads pages of one map; those read before come from the cache.
 #[derive(Clone)]
 pub(crate) struct Pages {
     pub(crate) store: Store,
-    pub(crate) cache: Arc<ByteCache<BlockKey, Arc<Page>>>,
+    pub(crate) cache: PageCache,
 }
 
 impl Pages {

@@ -7,28 +7,32 @@ use prost::Message;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::state::State;
-use super::{Table, keyspace};
+use super::{VersionedMap, past};
 use crate::error::Result;
 use crate::log::{CheckpointRef, Hint, LogEntry};
 use crate::store::PutOutcome;
-use crate::tree::{self, EntryValue, PageSink};
+use crate::tree::{self, EntryValue, PageSink, PageSource};
 
 /// A checkpoint is due after this many changed entries: a large commit is not replayed by every reader.
 const CHANGES_MAX: usize = 2048;
 
-impl Table {
-    /// Writes a checkpoint of the newest known version if one is due, and the hint.
+impl VersionedMap {
+    /// Writes a checkpoint of the newest known version if `commits` commits or many changes came after the last one, and
+    /// the hint.
     ///
     /// Failing is harmless: the next committer finds the checkpoint still due.
-    pub(super) async fn checkpoint_if_due(&self) -> Result<()> {
+    pub(crate) async fn checkpoint_if_due(&self, commits: usize) -> Result<()> {
         let state = self.state();
-        let due = state.layers.len() >= self.options().checkpoint_commits.max(1) || state.changed() >= CHANGES_MAX;
-        let root_page = if due { self.checkpoint(&state).await? } else { None };
-        self.write_hint(root_page).await;
+        let due = state.layers.len() >= commits.max(1) || state.changed() >= CHANGES_MAX;
+        let root_page = if due { Some(self.checkpoint(&state).await?) } else { None };
+        if self.log().claim_hint(state.version) || due {
+            self.publish_hint(root_page).await;
+        }
         Ok(())
     }
 
-    async fn checkpoint(&self, state: &State) -> Result<Option<Bytes>> {
+    /// Writes the tree of a state. Returns its root page where that is new.
+    async fn checkpoint(&self, state: &State) -> Result<Bytes> {
         // The base is part of the name: on the same base every writer makes the same bytes, on another one others.
         let base = state.checkpoint.as_ref().map_or(0, |base| xxh3_64(&base.encode_to_vec()));
         let name = format!("checkpoint/{:020}-{base:016x}", state.version);
@@ -36,11 +40,11 @@ impl Table {
         if let Some(previous) = &state.checkpoint {
             // The chain by which the past is found, in the tree itself.
             let value = EntryValue { value: previous.encode_to_vec().into(), end: None };
-            changes.insert(keyspace::version(previous.version), Some(value.clone()));
-            changes.insert(keyspace::timestamp(previous.timestamp), Some(value));
+            changes.insert(past::version(previous.version), Some(value.clone()));
+            changes.insert(past::timestamp(previous.timestamp), Some(value));
         }
         let mut sink = PageSink::new(&name);
-        let pages = self.pages(self.store());
+        let pages = self.pages();
         let tree = tree::apply(&state.tree(), &pages, changes, &mut sink).await?;
         let bytes = sink.finish();
         let root_page = match &tree.root {
@@ -64,20 +68,17 @@ impl Table {
         if current.checkpoint.as_ref().is_none_or(|known| known.version < checkpoint.version) {
             self.adopt(Arc::new(current.on_checkpoint(checkpoint)));
         }
-        Ok(Some(root_page))
+        Ok(root_page)
     }
 
-    /// Writes the hint if it is time to, and always when a checkpoint was just made.
-    async fn write_hint(&self, root_page: Option<Bytes>) {
+    /// Writes the hint of the newest known version, whose root page may be at hand.
+    pub(crate) async fn publish_hint(&self, root_page: Option<Bytes>) {
         let state = self.state();
-        if !self.log().claim_hint(state.version) && root_page.is_none() {
-            return;
-        }
         let tail: Vec<LogEntry> = state.layers.iter().map(|layer| layer.entry.clone()).collect();
         let root_page = match (root_page, state.tree().root) {
             (Some(page), _) => page,
             // The root page goes with every hint; the cache has it, in decoded form only.
-            (None, Some(root)) => match tree::PageSource::page(&self.pages(self.store()), &root).await {
+            (None, Some(root)) => match self.pages().page(&root).await {
                 Ok(page) => page.encode().unwrap_or_default(),
                 Err(_) => Bytes::new(),
             },

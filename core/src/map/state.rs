@@ -1,4 +1,4 @@
-//! One version of a table's map: a checkpoint's tree, and the commits after it as layers on top.
+//! One version of a map: a checkpoint's tree, and the commits after it as layers on top.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::records::Commit;
+use super::Commit;
 use crate::error::Result;
 use crate::format::Features;
 use crate::log::{CheckpointRef, LogEntry};
@@ -34,12 +34,12 @@ impl Layer {
     }
 }
 
-/// The state of a table at one version. Cheap to clone; layers are shared.
+/// The state of a map at one version. Cheap to clone; layers are shared.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) version: u64,
     pub(crate) timestamp: i64,
-    /// The newest checkpoint not after this version; `None` while the table has none.
+    /// The newest checkpoint not after this version; `None` while there is none.
     pub(crate) checkpoint: Option<CheckpointRef>,
     /// Commits after the checkpoint, oldest first.
     pub(crate) layers: Vec<Arc<Layer>>,

@@ -1,0 +1,159 @@
+//! Time travel: states before the newest checkpoint, and the list of commits.
+//!
+//! Every checkpoint holds references to those before it, by version and by time, so that the past is a lookup in the
+//! newest tree and a stretch of the log, however long ago it is.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::open::replay;
+use super::state::State;
+use super::{Commit, Summary, VersionedMap, decode};
+use crate::error::{Code, Error, Result};
+use crate::log::{CheckpointRef, LogRecord};
+use crate::tree::Query;
+
+/// Sections of every map that its owner leaves alone.
+const VERSION: u8 = b'V';
+const TIMESTAMP: u8 = b'T';
+
+/// Which version to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asof {
+    /// A version number.
+    Version(u64),
+    /// The newest version committed at or before a time, in microseconds since 1970.
+    Timestamp(i64),
+}
+
+/// A line of a table's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The version.
+    pub version: u64,
+    /// When it was committed, in microseconds since 1970.
+    pub timestamp: i64,
+    /// Identity of the transaction.
+    pub txn: crate::log::TxnId,
+    /// What it did.
+    pub summary: Summary,
+}
+
+/// The key of the checkpoint of a version.
+pub(super) fn version(version: u64) -> Bytes {
+    chained(VERSION, version)
+}
+
+/// The key of the checkpoint of a commit timestamp in microseconds.
+pub(super) fn timestamp(micros: i64) -> Bytes {
+    // Flipping the sign bit makes byte order the order of signed numbers.
+    chained(TIMESTAMP, micros.cast_unsigned() ^ (1 << 63))
+}
+
+fn chained(section: u8, at: u64) -> Bytes {
+    let mut key = vec![section];
+    key.extend(at.to_be_bytes());
+    key.into()
+}
+
+impl Asof {
+    /// Whether a commit is part of what is to be read.
+    fn includes(self, version: u64, timestamp: i64) -> bool {
+        match self {
+            Self::Version(wanted) => version <= wanted,
+            Self::Timestamp(wanted) => timestamp <= wanted,
+        }
+    }
+
+    /// Where its checkpoint is looked for: the section, and the last key that may name it.
+    fn checkpoints(self) -> (Range<Bytes>, Bytes) {
+        let (section, key) = match self {
+            Self::Version(wanted) => (VERSION, version(wanted)),
+            Self::Timestamp(wanted) => (TIMESTAMP, timestamp(wanted)),
+        };
+        (Bytes::copy_from_slice(&[section])..Bytes::copy_from_slice(&[section + 1]), key)
+    }
+}
+
+impl VersionedMap {
+    /// The state as of a version or a time; `None` before the first version.
+    ///
+    /// # Errors
+    /// `AsofInFuture`, `SnapshotExpired`, the store's codes.
+    pub(crate) async fn state_asof(&self, asof: Asof) -> Result<Option<State>> {
+        let mut state = self.state();
+        // A version committed meanwhile may lie before the time.
+        if !matches!(asof, Asof::Version(version) if version <= state.version) {
+            state = self.catch_up().await?;
+        }
+        if let Asof::Version(version) = asof
+            && version > state.version
+        {
+            return Err(Error::new(
+                Code::AsofInFuture,
+                format!("version {version} does not exist yet, the newest is {}", state.version),
+            ));
+        }
+        let found = match state.until(|version, timestamp| asof.includes(version, timestamp)) {
+            Some(found) => found,
+            None => self.past(&state, asof).await?,
+        };
+        Ok((found.version > 0).then_some(found))
+    }
+
+    /// A state before the newest checkpoint: the checkpoint before it, and the log from there.
+    async fn past(&self, state: &State, asof: Asof) -> Result<State> {
+        let pages = self.pages();
+        let (section, key) = asof.checkpoints();
+        let floor = Query::Floor { from: section.start, key: key.clone() };
+        let floor = state.query(&pages, &[floor]).await?.into_iter().flatten().next_back();
+        let start = match floor {
+            Some(entry) => State::at_checkpoint(decode::<CheckpointRef>(entry.value, "checkpoint")?)?,
+            None => State::empty(),
+        };
+        // The log between this checkpoint and the next one, which lies behind the wanted state.
+        let after = Bytes::from([&key[..], &[0]].concat());
+        let next = match state.range(&pages, after..section.end).await?.into_iter().next() {
+            Some(entry) => decode::<CheckpointRef>(entry.value, "checkpoint")?.version,
+            None => state.checkpoint.as_ref().map_or(state.version, |checkpoint| checkpoint.version),
+        };
+        let last_wanted = match asof {
+            Asof::Version(version) => version.min(next),
+            Asof::Timestamp(_) => next,
+        };
+        let records = if start.version < last_wanted {
+            self.log().read_range(start.version + 1..=last_wanted).await?
+        } else {
+            Vec::new()
+        };
+        let wanted = |record: &LogRecord| asof.includes(record.version(), record.timestamp());
+        replay(start, records.into_iter().take_while(wanted).collect())
+    }
+
+    /// The most recent commits, newest first.
+    pub(crate) async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>> {
+        let newest = self.catch_up().await?.version;
+        let oldest = newest.saturating_sub(limit as u64) + 1;
+        let records = self.log().read_range(oldest.max(1)..=newest).await?;
+        records.into_iter().rev().map(history_entry).collect()
+    }
+
+    /// The commit that made a version.
+    ///
+    /// # Errors
+    /// `AsofInFuture` when there is no such version yet, `SnapshotExpired` when it has been collected.
+    pub(crate) async fn commit_at(&self, version: u64) -> Result<HistoryEntry> {
+        let record = self.log().read(version).await?.ok_or_else(|| {
+            Error::new(Code::AsofInFuture, format!("version {version} does not exist")).with_version(version)
+        })?;
+        history_entry(record)
+    }
+}
+
+fn history_entry(record: LogRecord) -> Result<HistoryEntry> {
+    let entry = record.into_entry()?;
+    let commit: Commit = decode(entry.body, "commit")?;
+    let summary = commit.summary.unwrap_or_default();
+    Ok(HistoryEntry { version: entry.version, timestamp: entry.timestamp, txn: entry.txn, summary })
+}
