@@ -116,8 +116,6 @@ export interface ByteStore {
   put(path: string, bytes: Uint8Array, ifAbsent: boolean, signal: AbortSignal): Promise<void>;
   /** Removes an object; one that does not exist is no error. */
   remove(path: string, signal: AbortSignal): Promise<void>;
-  /** The names of the folders in a folder. */
-  folders(path: string, signal: AbortSignal): Promise<string[]>;
 }
 
 /**
@@ -154,7 +152,8 @@ export class Client extends Handle {
   /** The URL without its query, which may be a signature. */
   readonly url: string;
   /**
-   * Creates a table with the given key columns; value columns come into being when they are first written.
+   * Creates a table with the given key columns; value columns come into being when they are first written. A table is
+   * named `project/dataset.table`, where project and dataset are `default` when left out: `dataset.table`, `table`.
    * @throws {AlreadyExistsError} unless `existOk` is set and the key columns are the same
    * @throws {InvalidArgumentError} `invalid_name`, `invalid_key_schema`
    */
@@ -163,12 +162,27 @@ export class Client extends Handle {
     keys: { name: string; type: string }[] | Record<string, string>,
     options?: { existOk?: boolean } & Cancellable,
   ): Promise<Table>;
-  /** Opens a table, `name` or `dataset.name`. @throws {NotFoundError} */
+  /** Opens a table by its name. @throws {NotFoundError} */
   table(name: string, options?: Cancellable): Promise<Table>;
   /** Opens the table whose own folder the URL names: one that was copied, or is served, by itself. */
   tableAtRoot(options?: Cancellable): Promise<Table>;
-  /** The names of all tables. @throws {UnsupportedError} over HTTP, which cannot list */
+  /** The names of all tables: `dataset.table`, with `project/` before it unless that is the default. */
   tables(options?: Cancellable): Promise<string[]>;
+  /**
+   * Gives a table another name, in any dataset and project: parts that the new name leaves out stay as they are.
+   * Handles that are open go on with the table.
+   * @throws {NotFoundError} when no table has the name
+   * @throws {AlreadyExistsError} when the new name is taken
+   * @throws {ConflictError} when another writer renamed or dropped the table at the same time
+   */
+  renameTable(name: string, newName: string, options?: Cancellable): Promise<void>;
+  /**
+   * Takes a table's name away, which another table may be given then. Its data stays, and handles that are open go on
+   * reading and writing it.
+   * @throws {NotFoundError} when no table has the name
+   * @throws {ConflictError} when another writer renamed or dropped the table at the same time
+   */
+  dropTable(name: string, options?: Cancellable): Promise<void>;
 }
 
 /** A commit. */
@@ -227,7 +241,10 @@ export interface ScanOptions extends IntegerOptions {
 /** A table. */
 export class Table extends Handle {
   private constructor();
+  /** The name by which it was opened. */
   readonly name: string;
+  /** Its permanent id, whatever it is named: the name of its folder below the root's `tables`. */
+  readonly id: string;
   readonly keySchema: ColumnInfo[];
   /** All columns, key columns first. */
   schema(options?: { asof?: Asof } & Cancellable): Promise<ColumnInfo[]>;

@@ -4,21 +4,17 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
-use object_store::path::Path;
 use serde::Deserialize;
+use spiral_core::Result;
+use spiral_core::catalog::{Catalog, TableName};
 use spiral_core::runtime::RuntimeRef;
 use spiral_core::store::{CachesConfig, Store, StorePolicy};
-use spiral_core::table::{self, Caches, CreateOptions, TableOptions};
-use spiral_core::{Code, Error, Result};
+use spiral_core::table::{self, Caches, TableOptions};
 
-use crate::medium::{Medium, OpenedStore};
+use crate::medium::OpenedStore;
 use crate::options::{KeyColumn, key_schema};
 use crate::table::Table;
 use crate::work::Work;
-
-/// Dataset of tables that are named without one.
-const DEFAULT_DATASET: &str = "default";
 
 /// Settings of a client. Absent ones take their defaults.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -62,7 +58,8 @@ impl ClientOptions {
     }
 }
 
-/// Tables below one root. A table `dataset.name` lies in the folder `dataset/name`. Clones are the same client.
+/// Tables below one root. A table is named `project/dataset.table`, where project and dataset are `default` when left
+/// out; what has the name is in the root's catalog. Clones are the same client.
 #[derive(Clone)]
 pub struct Client {
     root: Arc<Root>,
@@ -73,9 +70,8 @@ struct Root {
     runtime: RuntimeRef,
     /// Whatever must live as long as the runtime is used.
     _host: Box<dyn Any + Send + Sync>,
-    objects: Arc<dyn ObjectStore>,
-    folder: Path,
-    medium: Medium,
+    folder: Store,
+    catalog: Catalog,
     caches: Caches,
     table: TableOptions,
 }
@@ -101,10 +97,12 @@ impl Client {
         table: TableOptions,
         caches: CachesConfig,
     ) -> Self {
-        let OpenedStore { objects, root: folder, medium } = store;
+        let policy = StorePolicy { coalesce: store.medium.coalesce(), ..StorePolicy::default() };
+        let folder = Store::with_policy(store.objects, store.root, Arc::clone(&runtime), policy);
+        let caches = Caches::new(caches);
+        let catalog = Catalog::new(&folder, table.clone(), caches.clone());
         let url = without_secrets(url);
-        let root = Root { url, runtime, _host: host, objects, folder, medium, caches: Caches::new(caches), table };
-        Self { root: Arc::new(root) }
+        Self { root: Arc::new(Root { url, runtime, _host: host, folder, catalog, caches, table }) }
     }
 
     /// The URL of the root, without what may be secret: user, password and query.
@@ -116,42 +114,24 @@ impl Client {
         &self.root.runtime
     }
 
-    fn folder(&self) -> Store {
-        let root = &self.root;
-        let policy = StorePolicy { coalesce: root.medium.coalesce(), ..StorePolicy::default() };
-        Store::with_policy(Arc::clone(&root.objects), root.folder.clone(), Arc::clone(&root.runtime), policy)
+    /// The engine's catalog, for Rust programs that need more than this facade.
+    pub fn catalog(&self) -> &Catalog {
+        &self.root.catalog
     }
 
-    /// The folder of a table.
-    fn store(&self, name: &str) -> Result<Store> {
-        let (dataset, table) = name.split_once('.').unwrap_or((DEFAULT_DATASET, name));
-        let valid = |part: &str| {
-            !part.is_empty() && part.len() <= 128 && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-        };
-        if !valid(dataset) || !valid(table) {
-            return Err(Error::new(
-                Code::InvalidName,
-                format!(
-                    "{name:?} is not a table name: use letters, digits, - and _, with an optional dataset before a dot"
-                ),
-            ));
-        }
-        self.folder().child(&format!("{dataset}/{table}"))
-    }
-
-    /// Creates a table with the given key columns; value columns come into being when they are first written.
+    /// Creates a table with the given key columns; value columns come into being when they are first written, the table's
+    /// project and dataset with their first table.
     ///
     /// With `exist_ok` a table that exists with the same key columns is opened.
     ///
     /// # Errors
-    /// `InvalidName`, `InvalidKeySchema`, `TableExists`, `UnsafeStore`, `ReadOnly`, the store's codes.
+    /// `InvalidName`, `InvalidKeySchema`, `TableExists`, `UnsafeStore`, `ReadOnly`, `CommitUnknown`, the store's codes.
     pub fn create_table(&self, name: &str, keys: &[KeyColumn], exist_ok: bool) -> Work<Table> {
-        let prepared = self.store(name).and_then(|store| Ok((store, key_schema(keys)?)));
-        let (options, caches) = (self.root.table.clone(), self.root.caches.clone());
-        let create = CreateOptions { exist_ok, ..CreateOptions::default() };
+        let prepared = name.parse::<TableName>().and_then(|parsed| Ok((parsed, key_schema(keys)?)));
+        let catalog = self.root.catalog.clone();
         self.handle(name, async move {
-            let (store, keys) = prepared?;
-            table::Table::create(store, keys, create, options, caches).await
+            let (name, keys) = prepared?;
+            catalog.create_table(&name, keys, exist_ok).await
         })
     }
 
@@ -160,48 +140,88 @@ impl Client {
     /// # Errors
     /// `InvalidName`, `TableNotFound`, `NewerFormat`, the store's codes.
     pub fn table(&self, name: &str) -> Work<Table> {
-        self.table_in(name, self.store(name))
+        let (catalog, parsed) = (self.root.catalog.clone(), name.parse());
+        self.handle(name, async move { catalog.table(&parsed?).await })
     }
 
     /// Opens the table whose own folder is the client's root: for a table that was copied, or is served, by itself.
     pub fn table_at_root(&self) -> Work<Table> {
-        let name = self.root.folder.filename().unwrap_or("table").to_owned();
-        self.table_in(&name, Ok(self.folder()))
-    }
-
-    fn table_in(&self, name: &str, store: Result<Store>) -> Work<Table> {
-        let (options, caches) = (self.root.table.clone(), self.root.caches.clone());
-        self.handle(name, async move { table::Table::open(store?, options, caches).await })
+        let Root { folder, table: options, caches, .. } = &*self.root;
+        let name = folder.root().filename().unwrap_or("table").to_owned();
+        self.handle(&name, table::Table::open(folder.clone(), options.clone(), caches.clone()))
     }
 
     /// Makes a handle of an engine's table, on the side of whoever waits for it.
     fn handle(&self, name: &str, opening: impl Future<Output = Result<table::Table>> + Send + 'static) -> Work<Table> {
-        let (client, name, label) = (self.clone(), name.to_owned(), name.to_owned());
-        self.start(async move { opening.await.map_err(|error| error.with_table(label)) })
-            .map_ok(move |engine| Table::new(client, name, engine))
+        let (client, name) = (self.clone(), name.to_owned());
+        self.naming(&name, opening).map_ok(move |engine| Table::new(client, name, engine))
     }
 
-    /// The names of all tables. This lists the root's folders, which a plain HTTP server cannot.
+    /// Starts an operation whose errors name a table.
+    fn naming<T: Send + 'static>(
+        &self,
+        name: &str,
+        operation: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Work<T> {
+        let name = name.to_owned();
+        self.start(async move { operation.await.map_err(|error| error.with_table(name)) })
+    }
+
+    /// The names of all tables, each as `dataset.table`, with `project/` before it unless that is the default, in order
+    /// of project, dataset and table.
     ///
     /// # Errors
-    /// `UnsupportedOperation` on HTTP roots, `StoreUnavailable`.
+    /// `NewerFormat`, the store's codes.
     pub fn tables(&self) -> Work<Vec<String>> {
-        let (objects, root, medium) = (Arc::clone(&self.root.objects), self.root.folder.clone(), self.root.medium);
+        let catalog = self.root.catalog.clone();
         self.start(async move {
-            if medium == Medium::Http {
-                return Err(Error::new(Code::UnsupportedOperation, "a plain HTTP server cannot list tables: name one"));
-            }
-            let mut names = Vec::new();
-            for dataset in folders(&*objects, &root).await? {
-                for table in folders(&*objects, &dataset).await? {
-                    if let (Some(dataset), Some(table)) = (dataset.filename(), table.filename()) {
-                        names.push(format!("{dataset}.{table}"));
-                    }
-                }
-            }
-            names.sort();
-            Ok(names)
+            let tables = catalog.tables().await?;
+            Ok(tables.into_iter().map(|table| table.name.to_string()).collect())
         })
+    }
+
+    /// Gives a table another name, in any dataset and project: parts that the new name leaves out stay as they are.
+    /// Handles that are open go on with the table.
+    ///
+    /// # Errors
+    /// `InvalidName`; `TableNotFound`; `TableExists` when the new name is taken; `CommitConflict` when another writer
+    /// renamed or dropped the table at the same time; `ReadOnly`, `CommitUnknown`, the store's codes.
+    pub fn rename_table(&self, name: &str, new_name: &str) -> Work<()> {
+        let names = name.parse::<TableName>().and_then(|from| Ok((from.renamed(new_name)?, from)));
+        let catalog = self.root.catalog.clone();
+        self.naming(name, async move {
+            let (to, from) = names?;
+            catalog.rename_table(&from, &to).await
+        })
+    }
+
+    /// Takes a table's name away, which another table may be given then. Its data stays, and handles that are open go on
+    /// reading and writing it.
+    ///
+    /// # Errors
+    /// `InvalidName`; `TableNotFound`; `CommitConflict` when another writer renamed or dropped the table at the same
+    /// time; `ReadOnly`, `CommitUnknown`, the store's codes.
+    pub fn drop_table(&self, name: &str) -> Work<()> {
+        let (catalog, parsed) = (self.root.catalog.clone(), name.parse());
+        self.naming(name, async move { catalog.drop_table(&parsed?).await })
+    }
+
+    /// The projects, in order.
+    ///
+    /// # Errors
+    /// `NewerFormat`, the store's codes.
+    pub fn projects(&self) -> Work<Vec<String>> {
+        let catalog = self.root.catalog.clone();
+        self.start(async move { catalog.projects().await })
+    }
+
+    /// Makes a project under a new id such as `blazing-parakeet-036267`, after a prefix and a dash if there is one.
+    ///
+    /// # Errors
+    /// `InvalidName`, `UnsafeStore`, `ReadOnly`, `CommitUnknown`, the store's codes.
+    pub fn create_project(&self, prefix: Option<&str>) -> Work<String> {
+        let (catalog, prefix) = (self.root.catalog.clone(), prefix.map(str::to_owned));
+        self.start(async move { catalog.create_project(prefix.as_deref()).await })
     }
 }
 
@@ -216,13 +236,6 @@ fn without_secrets(url: &str) -> String {
         }
         None => plain.to_owned(),
     }
-}
-
-async fn folders(objects: &dyn ObjectStore, folder: &Path) -> Result<Vec<Path>> {
-    let prefix = (!folder.as_ref().is_empty()).then_some(folder);
-    let listed = objects.list_with_delimiter(prefix).await;
-    // The store's own message may quote signed URLs.
-    Ok(listed.map_err(|_| Error::new(Code::StoreUnavailable, "the root cannot be listed"))?.common_prefixes)
 }
 
 #[cfg(test)]

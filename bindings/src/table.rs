@@ -47,9 +47,14 @@ impl Table {
         Self { client, name: name.into(), engine }
     }
 
-    /// Its name, with its dataset if it was opened with one.
+    /// The name by which it was opened.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its permanent id, whatever it is named: the name of its folder below the root's `tables`.
+    pub fn id(&self) -> &str {
+        self.engine.id()
     }
 
     /// The engine's handle, for Rust programs that need more than this facade.

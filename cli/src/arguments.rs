@@ -36,8 +36,16 @@ pub(crate) enum Command {
     Export(Export),
     /// Delete rows by key or filter
     Delete(Delete),
-    /// List tables
+    /// List tables and the ids that name their folders
     Tables,
+    /// Give a table another name
+    Rename {
+        table: String,
+        /// `table`, `dataset.table` or `project/dataset.table`; parts that are left out stay
+        new_name: String,
+    },
+    /// Take a table's name away; its data stays
+    Drop { table: String },
     /// Show a table's columns
     Schema {
         table: String,
@@ -56,7 +64,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// Name of the table, `table` or `dataset.table`
+    /// Name of the table: `table`, `dataset.table` or `project/dataset.table`
     pub(crate) table: String,
     /// Parquet, Arrow IPC, CSV or JSON lines files
     #[arg(required = true)]

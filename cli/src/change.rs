@@ -1,4 +1,4 @@
-//! `spiral delete`.
+//! `spiral delete`, `rename` and `drop`.
 
 use futures::stream;
 use serde_json::json;
@@ -27,4 +27,14 @@ pub(crate) async fn delete(client: &Client, delete: Delete, json: bool) -> Resul
         &json!({ "table": delete.table, "rows": deleted, "version": commit.version }),
         json,
     )
+}
+
+pub(crate) async fn rename(client: &Client, table: &str, new_name: &str, json: bool) -> Result<()> {
+    client.rename_table(table, new_name).await?;
+    output::result(&format!("{table} is {new_name} now"), &json!({ "table": table, "new_name": new_name }), json)
+}
+
+pub(crate) async fn drop(client: &Client, table: &str, json: bool) -> Result<()> {
+    client.drop_table(table).await?;
+    output::result(&format!("{table} is dropped"), &json!({ "table": table }), json)
 }

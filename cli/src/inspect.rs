@@ -12,12 +12,14 @@ use crate::output;
 use crate::read::snapshot;
 
 pub(crate) async fn tables(client: &Client, json: bool) -> Result<()> {
-    let names = client.tables().await?;
-    if names.is_empty() && !json {
+    let tables = client.catalog().tables().await?;
+    if tables.is_empty() && !json {
         eprintln!("no tables in {}", client.url());
         return Ok(());
     }
-    output::result(&names.join("\n"), &json!({ "tables": names }), json)
+    let text: Vec<_> = tables.iter().map(|table| format!("{:<40} {}", table.name.to_string(), table.id)).collect();
+    let listed: Vec<_> = tables.iter().map(|table| json!({ "name": table.name.to_string(), "id": table.id })).collect();
+    output::result(&text.join("\n"), &json!({ "tables": listed }), json)
 }
 
 pub(crate) async fn schema(client: &Client, table: &str, asof: Option<&str>, json: bool) -> Result<()> {

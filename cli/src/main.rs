@@ -66,6 +66,8 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Export(export) => read::export(&client, export, json).await,
             Command::Delete(delete) => change::delete(&client, delete, json).await,
             Command::Tables => inspect::tables(&client, json).await,
+            Command::Rename { table, new_name } => change::rename(&client, &table, &new_name, json).await,
+            Command::Drop { table } => change::drop(&client, &table, json).await,
             Command::Schema { table, asof } => inspect::schema(&client, &table, asof.as_deref(), json).await,
             Command::Txn { command } => inspect::transactions(&client, command, json).await,
             Command::Demo { .. } | Command::Completions { .. } => Ok(()),

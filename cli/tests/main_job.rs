@@ -30,7 +30,7 @@ fn files_go_in_and_rows_come_out() {
     std::fs::write(root.path().join("people.csv"), PEOPLE).unwrap();
     let run = |arguments: &[&str]| spiral(root.path(), arguments);
     assert!(stdout(&run(&["import", "people", "people.csv", "--key", "id"])).contains("3 rows"));
-    assert_eq!(stdout(&run(&["tables"])).trim(), "default.people");
+    assert!(stdout(&run(&["tables"])).starts_with("default.people "));
     let sorted = "{\"id\":1,\"age\":36,\"name\":\"ada\"}\n{\"id\":2,\"age\":29,\"name\":\"bob\"}\n{\"id\":3,\"age\":41,\"name\":\"eve\"}\n";
     assert_eq!(stdout(&run(&["scan", "people", "--output", "jsonl"])), sorted);
     let old = ["scan", "people", "--where", "age > 30", "--select", "id,name", "--output", "csv"];
@@ -49,6 +49,42 @@ fn files_go_in_and_rows_come_out() {
     let history = stdout(&run(&["txn", "list", "people", "--json"]));
     assert!(history.contains("\"delete\"") && history.contains("\"rows_written\":3"), "{history}");
     assert!(stdout(&run(&["schema", "people"])).contains("id"));
+}
+
+/// The id of a table, as `spiral tables` tells it.
+fn id(root: &Path, name: &str) -> String {
+    let listed: serde_json::Value = serde_json::from_str(&stdout(&spiral(root, &["tables", "--json"]))).unwrap();
+    let table = listed["tables"].as_array().unwrap().iter().find(|table| table["name"] == name).unwrap();
+    table["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn names_move_and_are_given_again() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("people.csv"), PEOPLE).unwrap();
+    let run = |arguments: &[&str]| spiral(root.path(), arguments);
+    let count = |table: &str| stdout(&run(&["scan", table, "--select", "id", "--output", "csv"])).lines().count() - 1;
+    let fails = |arguments: &[&str], code: &str| {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(&format!("[{code}]")), "{text}");
+    };
+    stdout(&run(&["import", "people", "people.csv", "--key", "id"]));
+    let first = id(root.path(), "default.people");
+    assert!(stdout(&run(&["rename", "people", "staff.members"])).contains("staff.members"));
+    assert_eq!((count("staff.members"), id(root.path(), "staff.members")), (3, first.clone()));
+    fails(&["scan", "people"], "table_not_found");
+    fails(&["rename", "people", "others"], "table_not_found");
+    stdout(&run(&["import", "people", "people.csv", "--key", "name"]));
+    fails(&["rename", "people", "staff.members"], "table_exists");
+    stdout(&run(&["drop", "staff.members"]));
+    fails(&["drop", "staff.members"], "table_not_found");
+    stdout(&run(&["rename", "people", "demo/staff.members"]));
+    assert_eq!(count("demo/staff.members"), 3);
+    assert!(stdout(&run(&["tables"])).starts_with("demo/staff.members "));
+    // The data of a dropped table stays, and opens by itself.
+    assert!(root.path().join("data/tables").join(first).join("log").is_dir());
 }
 
 #[test]
@@ -97,7 +133,7 @@ fn a_damaged_file_is_an_error_never_a_wrong_row() {
     let rows: String = (0..20_000).map(|id| format!("{{\"id\":{id},\"text\":\"some text for row {id}\"}}\n")).collect();
     std::fs::write(root.path().join("rows.jsonl"), rows).unwrap();
     stdout(&spiral(root.path(), &["import", "rows", "rows.jsonl", "--key", "id"]));
-    let folder = root.path().join("data/default/rows/data");
+    let folder = root.path().join("data/tables").join(id(root.path(), "default.rows")).join("data");
     let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&file).unwrap();
     let middle = bytes.len() / 3;

@@ -177,6 +177,18 @@ class Client extends Handle {
     return operate(this, signal, (raw, cancel) => raw.tables(cancel));
   }
 
+  async renameTable(name, newName, options) {
+    const { signal } = given.options(options, ["signal"], "options of renameTable");
+    const [from, to] = [given.text(name, "the name of a table"), given.text(newName, "the new name of a table")];
+    await operate(this, signal, (raw, cancel) => raw.renameTable(from, to, cancel));
+  }
+
+  async dropTable(name, options) {
+    const { signal } = given.options(options, ["signal"], "options of dropTable");
+    const label = given.text(name, "the name of a table");
+    await operate(this, signal, (raw, cancel) => raw.dropTable(label, cancel));
+  }
+
   /** Cancels what is under way and closes everything that was opened from it. */
   close() {
     super.close();
@@ -216,6 +228,10 @@ async function takeFrom(planned, keys, signal) {
 class Table extends Handle {
   get name() {
     return call(() => rawOf(this).name);
+  }
+
+  get id() {
+    return call(() => rawOf(this).id);
   }
 
   get keySchema() {

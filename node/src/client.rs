@@ -63,4 +63,25 @@ impl Client {
     pub fn tables<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Vec<String>>> {
         cancel.promise(env, self.held.get()?.tables())
     }
+
+    #[napi]
+    pub fn rename_table<'env>(
+        &self,
+        env: &'env Env,
+        name: String,
+        new_name: String,
+        cancel: &Cancel,
+    ) -> napi::Result<PromiseRaw<'env, ()>> {
+        cancel.promise(env, self.held.get()?.rename_table(&name, &new_name))
+    }
+
+    #[napi]
+    pub fn drop_table<'env>(
+        &self,
+        env: &'env Env,
+        name: String,
+        cancel: &Cancel,
+    ) -> napi::Result<PromiseRaw<'env, ()>> {
+        cancel.promise(env, self.held.get()?.drop_table(&name))
+    }
 }

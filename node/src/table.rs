@@ -106,6 +106,11 @@ impl Table {
         Ok(self.held.get()?.name().to_owned())
     }
 
+    #[napi(getter)]
+    pub fn id(&self) -> napi::Result<String> {
+        Ok(self.held.get()?.id().to_owned())
+    }
+
     #[napi]
     pub fn key_schema(&self) -> napi::Result<Vec<ColumnInfo>> {
         let schema = self.held.get()?.key_schema();

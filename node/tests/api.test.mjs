@@ -40,10 +40,11 @@ test("a folder keeps tables, named by path, by URL and by its own", async (conte
   const first = await connect(path);
   const table = await first.createTable("a.b", { id: "int64" });
   await table.write([{ id: 1 }]);
+  const { id } = table;
   first.close();
   const second = await connect(pathToFileURL(path));
   assert.equal((await (await (await second.table("a.b")).scan()).toRows()).length, 1);
-  const alone = await connect(`${path}/a/b`);
+  const alone = await connect(`${path}/tables/${id}`);
   assert.equal((await (await alone.tableAtRoot()).snapshot()).version, 2);
   second.close();
   alone.close();

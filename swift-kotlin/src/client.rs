@@ -53,4 +53,14 @@ impl ClientHandle {
     pub async fn tables(&self, cancel: Cancel) -> Result<Vec<String>, Failure> {
         run(cancel, async { self.client.tables().await }).await
     }
+
+    /// Gives a table another name.
+    pub async fn rename_table(&self, name: String, new_name: String, cancel: Cancel) -> Result<(), Failure> {
+        run(cancel, async { self.client.rename_table(&name, &new_name).await }).await
+    }
+
+    /// Takes a table's name away.
+    pub async fn drop_table(&self, name: String, cancel: Cancel) -> Result<(), Failure> {
+        run(cancel, async { self.client.drop_table(&name).await }).await
+    }
 }

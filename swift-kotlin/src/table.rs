@@ -57,6 +57,11 @@ impl TableHandle {
         self.table.name().to_owned()
     }
 
+    /// Its permanent id.
+    pub fn id(&self) -> String {
+        self.table.id().to_owned()
+    }
+
     /// The key columns.
     pub fn key_columns(&self) -> Vec<ColumnInfo> {
         ColumnInfo::all(&self.table.key_schema(), |_| true)

@@ -53,7 +53,7 @@ class Run {
       return;
     }
     if (this.readsOnly && changing.includes(step.do)) {
-      if (step.do === "create_table" && !step.error) this.table = await this.client.table("t");
+      if (step.do === "create_table" && !step.error) this.table = await this.client.table(step.table ?? "t");
       if (this.#makesAVersion(step)) this.version += 1;
       return;
     }
@@ -82,7 +82,17 @@ class Run {
   }
 
   async open_table(step) {
-    await this.client.table(step.name);
+    this.table = await this.client.table(step.name);
+    return {};
+  }
+
+  async rename_table(step) {
+    await this.client.renameTable(step.table ?? "t", step.to);
+    return {};
+  }
+
+  async drop_table(step) {
+    await this.client.dropTable(step.table ?? "t");
     return {};
   }
 

@@ -1,5 +1,5 @@
 // Writes a table of many rows into a folder, with the package that is installed in the working directory, through a
-// byte store of its own: node make-table.mjs FOLDER ROWS
+// byte store of its own, and prints the table's folder: node make-table.mjs FOLDER ROWS
 import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -28,9 +28,6 @@ const byteStore = {
     await created.close();
   },
   async remove() {},
-  async folders() {
-    return [];
-  },
 };
 
 /** Rows in pieces, as a program makes them: numbers, measurements, a few names. */
@@ -55,4 +52,5 @@ function* pieces() {
 const client = await connect("folder:", { byteStore });
 const table = await client.createTable("big", { id: "int64" });
 await table.write(pieces());
+console.log(join(folder, "tables", table.id));
 client.close();

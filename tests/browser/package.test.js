@@ -46,10 +46,6 @@ class WatchedStore {
   async remove(path) {
     this.objects.delete(path);
   }
-
-  async folders() {
-    return [];
-  }
 }
 
 /** A table of many rows in a watched store. */

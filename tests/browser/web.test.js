@@ -32,7 +32,9 @@ describe("tables over HTTP", () => {
     const table = await client.table("t");
     await rejects(table.write([{ id: 1 }]), spiral.UnsupportedError, "read_only");
     await rejects(client.createTable("other", { id: "int64" }), spiral.UnsupportedError, "read_only");
-    await rejects(client.tables(), spiral.UnsupportedError, "unsupported_operation");
+    await rejects(client.renameTable("t", "u"), spiral.UnsupportedError, "read_only");
+    await rejects(client.dropTable("t"), spiral.UnsupportedError, "read_only");
+    equal(await client.tables(), ["default.t"]);
     client.close();
     await rejects((await connect(`${odd}/put/tables`)).table("t"), spiral.PermissionDeniedError, "permission_denied");
   });
@@ -45,9 +47,9 @@ describe("tables over HTTP", () => {
       equal(await (await table.scan({ int64: "number" })).toRows(), expected);
       equal((await table.take([7, 5000, 2], { int64: "number" })).toRows(), [expected[7], expected[2]]);
       client.close();
-      const alone = await connect(`${odd}/${habit}/tables/default/t${query}`);
+      const alone = await connect(`${odd}/${habit}/tables/tables/${table.id}${query}`);
       const root = await alone.tableAtRoot();
-      equal([root.name, (await root.take([1])).toRows().length], ["t", 1]);
+      equal([root.name, root.id, (await root.take([1])).toRows().length], [table.id, table.id, 1]);
       alone.close();
     });
   }

@@ -51,7 +51,8 @@ def main(spiral: str) -> int:
         theirs = database.sql(f"select count(*), sum(distance_miles) from source where {where}").fetchall()
         assert ours == theirs and ours[0][0] > 0, (ours, theirs)
 
-        files = [*(root / "data/default/flights/data").iterdir(), *(root / "data/default/flights/keys").iterdir()]
+        (table,) = (root / "data/tables").iterdir()
+        files = [*(table / "data").iterdir(), *(table / "keys").iterdir()]
         for file in files:
             # The package goes by the extension.
             link = root / f"{file.name}.vortex"

@@ -61,6 +61,12 @@ class Spiral:
         assert outcome.status == 0, f"{arguments}: {outcome.errors}"
         return outcome
 
+    def table_id(self, table: str) -> str:
+        """The name of a table's folder below `tables`."""
+        listed = json.loads(self.run("tables").text)["tables"]
+        found: str = next(entry["id"] for entry in listed if entry["name"] == f"default.{table}")
+        return found
+
     def fails(self, code: str, *arguments: str, seconds_max: float = 60) -> Outcome:
         """Runs a command that must fail with a code."""
         outcome = self.attempt(*arguments, seconds_max=seconds_max)

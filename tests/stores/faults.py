@@ -76,8 +76,8 @@ def lasting(binary: pathlib.Path, folder: pathlib.Path, table: str) -> list[str]
 def damaged_files(binary: pathlib.Path, folder: pathlib.Path, table: str) -> int:
     """Files that are shorter than they were, or other files: never a wrong row. Returns the damages tried."""
     expected = few(Spiral(binary, str(folder)), table)
-    dataset, name = table.split(".")
-    files = [path for path in sorted((folder / dataset / name).glob("*/*")) if path.parent.name in ("data", "keys")]
+    home = folder / "tables" / Spiral(binary, str(folder)).table_id(table)
+    files = [path for path in sorted(home.glob("*/*")) if path.parent.name in ("data", "keys")]
     tried = 0
     for file in (files[0], files[-1]):
         whole = file.read_bytes()

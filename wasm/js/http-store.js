@@ -110,8 +110,4 @@ export class HttpStore {
     if (!this.#writable) throw failure("ReadOnly", "tables over HTTP are read unless the option writable is set");
     await this.#send(path, signal, { method: "DELETE" });
   }
-
-  async folders() {
-    throw failure("Unsupported", "a plain HTTP server cannot list");
-  }
 }

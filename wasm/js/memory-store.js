@@ -22,10 +22,4 @@ export class MemoryStore {
   async remove(path) {
     this.#objects.delete(path);
   }
-
-  async folders(path) {
-    const prefix = path === "" ? "" : `${path}/`;
-    const below = [...this.#objects.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
-    return [...new Set(below.filter((name) => name.includes("/")).map((name) => name.split("/")[0]))];
-  }
 }

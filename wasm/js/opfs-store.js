@@ -96,15 +96,4 @@ export class OpfsStore {
       if (error.name !== "NotFoundError") throw error;
     }
   }
-
-  async folders(path) {
-    const found = [];
-    try {
-      const folder = await this.#folder(this.#names(path), false);
-      for await (const [name, handle] of folder.entries()) if (handle.kind === "directory") found.push(name);
-    } catch (error) {
-      if (error.name !== "NotFoundError") throw error;
-    }
-    return found;
-  }
 }

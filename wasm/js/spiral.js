@@ -169,6 +169,18 @@ export class Client extends Handle {
     return operate(this, signal, (raw, cancel) => raw.tables(cancel));
   }
 
+  async renameTable(name, newName, options) {
+    const { signal } = given.options(options, ["signal"], "options of renameTable");
+    const [from, to] = [given.text(name, "the name of a table"), given.text(newName, "the new name of a table")];
+    await operate(this, signal, (raw, cancel) => raw.rename_table(from, to, cancel));
+  }
+
+  async dropTable(name, options) {
+    const { signal } = given.options(options, ["signal"], "options of dropTable");
+    const label = given.text(name, "the name of a table");
+    await operate(this, signal, (raw, cancel) => raw.drop_table(label, cancel));
+  }
+
   /** Cancels what is under way and frees everything that was opened from it. */
   close() {
     scopeOf(this).close();
@@ -209,6 +221,10 @@ async function takeFrom(planned, keys, signal) {
 export class Table extends Handle {
   get name() {
     return call(() => rawOf(this).name);
+  }
+
+  get id() {
+    return call(() => rawOf(this).id);
   }
 
   get keySchema() {

@@ -88,6 +88,14 @@ impl Client {
         let list = |names: Vec<String>| Ok(names.iter().map(|name| JsValue::from(&**name)).collect::<Array>().into());
         cancel.promise(self.0.tables(), list)
     }
+
+    pub fn rename_table(&self, name: &str, new_name: &str, cancel: &Cancel) -> Promise {
+        cancel.promise(self.0.rename_table(name, new_name), |()| Ok(JsValue::UNDEFINED))
+    }
+
+    pub fn drop_table(&self, name: &str, cancel: &Cancel) -> Promise {
+        cancel.promise(self.0.drop_table(name), |()| Ok(JsValue::UNDEFINED))
+    }
 }
 
 #[wasm_bindgen]
@@ -98,6 +106,11 @@ impl Table {
     #[wasm_bindgen(getter)]
     pub fn name(&self) -> String {
         self.0.name().to_owned()
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn id(&self) -> String {
+        self.0.id().to_owned()
     }
 
     pub fn key_schema(&self) -> JsValue {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
-use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use js_sys::{Function, Promise, Reflect, Uint8Array};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
@@ -31,8 +31,6 @@ extern "C" {
     fn put(this: &JsStore, path: &str, bytes: Uint8Array, if_absent: bool, signal: &JsValue) -> Promise;
     #[wasm_bindgen(method)]
     fn remove(this: &JsStore, path: &str, signal: &JsValue) -> Promise;
-    #[wasm_bindgen(method)]
-    fn folders(this: &JsStore, path: &str, signal: &JsValue) -> Promise;
 
     type AbortController;
     #[wasm_bindgen(constructor)]
@@ -244,23 +242,20 @@ impl ObjectStore for HostStore {
     }
 
     fn list(&self, _prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let unsupported = Error::NotSupported { source: "the objects of this store are not listed".into() };
-        stream::once(async { Err(unsupported) }).boxed()
+        stream::once(async { Err(no_listing()) }).boxed()
     }
 
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        let folder = prefix.cloned().unwrap_or_else(|| self.root.clone());
-        let mut answer = self.ask(&folder, |store, path, signal| store.folders(path, signal)).await?;
-        answer.request.ended = true;
-        let names = Array::from(&answer.value);
-        let names = names.iter().filter_map(|name| name.as_string());
-        let common_prefixes = names.map(|name| folder.clone().join(name)).collect();
-        Ok(ListResult { common_prefixes, objects: Vec::new(), extensions: Default::default() })
+    async fn list_with_delimiter(&self, _prefix: Option<&Path>) -> Result<ListResult> {
+        Err(no_listing())
     }
 
     async fn copy_opts(&self, _from: &Path, _to: &Path, _options: CopyOptions) -> Result<()> {
         Err(Error::NotSupported { source: "objects are not copied".into() })
     }
+}
+
+fn no_listing() -> Error {
+    Error::NotSupported { source: "the objects of this store are not listed".into() }
 }
 
 /// One array of JavaScript's with all pieces of a payload.

@@ -16,6 +16,8 @@ from spiral.errors import InvalidArgumentError, UnsupportedError
 from spiral.scan import Scan
 from spiral.table import Asof, KeyRange, Projection, Shard, Snapshot, Table, asof_text
 
+DEFAULT_PROJECT = "default"
+
 KeySchema: TypeAlias = (
     pa.Schema | Mapping[str, TypeLike] | Iterable[tuple[str, TypeLike]] | Iterable["pa.Field[Any]"]
 )
@@ -63,9 +65,17 @@ class Spiral:
         """The root, without the URL's query: that may be a signature."""
         return self._native.url
 
-    def project(self, project_id: str = "default") -> Project:
-        """The tables of the root. A root holds one project so far, whatever its id."""
+    def project(self, project_id: str = DEFAULT_PROJECT) -> Project:
+        """The tables of a project, which need not exist: it comes into being with its first table."""
         return Project(self._native, project_id)
+
+    def list_projects(self) -> list[Project]:
+        """The projects of the root, in order of their ids."""
+        return [Project(self._native, project_id) for project_id in self._native.projects()]
+
+    def create_project(self, *, id_prefix: str | None = None) -> Project:
+        """Makes a project under a new id such as `blazing-parakeet-036267`, after the prefix and a dash."""
+        return Project(self._native, self._native.create_project(id_prefix))
 
     def table_at_root(self) -> Table:
         """Opens the table whose own folder is the root: for a table that was copied, or is served, by itself."""
@@ -118,7 +128,7 @@ class Spiral:
 
 
 class Project:
-    """The tables of a root. Made by `Spiral.project`."""
+    """The tables of a project. Made by `Spiral.project`."""
 
     __slots__ = ("_native", "id")
 
@@ -135,15 +145,33 @@ class Project:
                 first written.
             exist_ok: Opens a table that exists with the same key columns.
         """
-        return Table(self._native.create_table(identifier, _key_columns(key_schema), exist_ok))
+        return Table(self._native.create_table(self._full(identifier), _key_columns(key_schema), exist_ok))
 
     def table(self, identifier: str) -> Table:
         """Opens a table by `dataset.table`, or `table` in the dataset `default`."""
-        return Table(self._native.table(identifier))
+        return Table(self._native.table(self._full(identifier)))
 
     def tables(self) -> list[str]:
-        """The identifiers of all tables. A plain HTTP server cannot tell them."""
-        return self._native.tables()
+        """The identifiers of the project's tables, `dataset.table`, in order."""
+        full = [name if "/" in name else f"{DEFAULT_PROJECT}/{name}" for name in self._native.tables()]
+        split = [name.split("/") for name in full]
+        return [identifier for project, identifier in split if project == self.id]
+
+    def rename_table(self, identifier: str, new_table: str) -> None:
+        """Gives a table another name: in its dataset, or `dataset.table` in another. Tables that are open go on."""
+        self._native.rename_table(self._full(identifier), new_table)
+
+    def move_table(self, identifier: str, new_dataset: str) -> None:
+        """Moves a table to another dataset under the name it has. Tables that are open go on."""
+        self._native.rename_table(self._full(identifier), f"{new_dataset}.{identifier.split('.')[-1]}")
+
+    def drop_table(self, identifier: str) -> None:
+        """Takes a table's name away, which another table may be given then. Its data stays, and tables that are open go
+        on reading and writing it."""
+        self._native.drop_table(self._full(identifier))
+
+    def _full(self, identifier: str) -> str:
+        return identifier if self.id == DEFAULT_PROJECT else f"{self.id}/{identifier}"
 
     def __repr__(self) -> str:
         return f'<Project "{self.id}" at {self._native.url}>'

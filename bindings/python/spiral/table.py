@@ -160,9 +160,19 @@ class Table:
 
     @property
     def identifier(self) -> str:
-        """Its name with its dataset."""
-        name = self._native.name
+        """The name by which it was opened, with its dataset."""
+        name = self._native.name.split("/")[-1]
         return name if "." in name else f"default.{name}"
+
+    @property
+    def id(self) -> str:
+        """Its permanent id, whatever it is named: the name of its folder below the root's `tables`."""
+        return self._native.id
+
+    @property
+    def project(self) -> str:
+        """The project it lies in."""
+        return self._native.name.split("/")[0] if "/" in self._native.name else "default"
 
     @property
     def dataset(self) -> str:

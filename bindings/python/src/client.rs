@@ -52,6 +52,26 @@ impl Client {
         wait(py, move || client.tables())
     }
 
+    fn rename_table(&self, py: Python<'_>, name: String, new_name: String) -> PyResult<()> {
+        let client = self.handle.get(py)?;
+        wait(py, move || client.rename_table(&name, &new_name))
+    }
+
+    fn drop_table(&self, py: Python<'_>, name: String) -> PyResult<()> {
+        let client = self.handle.get(py)?;
+        wait(py, move || client.drop_table(&name))
+    }
+
+    fn projects(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let client = self.handle.get(py)?;
+        wait(py, move || client.projects())
+    }
+
+    fn create_project(&self, py: Python<'_>, prefix: Option<String>) -> PyResult<String> {
+        let client = self.handle.get(py)?;
+        wait(py, move || client.create_project(prefix.as_deref()))
+    }
+
     fn close(&self, py: Python<'_>) {
         self.handle.close(py);
     }

@@ -14,6 +14,8 @@ pub(crate) struct Table {
     handle: Handle<spiral_bindings::Table>,
     #[pyo3(get)]
     name: String,
+    #[pyo3(get)]
+    id: String,
 }
 
 /// Version and microseconds since 1970.
@@ -33,7 +35,7 @@ fn history(entry: HistoryEntry) -> History {
 
 impl Table {
     pub(crate) fn new(table: spiral_bindings::Table) -> Self {
-        Self { name: table.name().to_owned(), handle: Handle::new(table) }
+        Self { name: table.name().to_owned(), id: table.id().to_owned(), handle: Handle::new(table) }
     }
 }
 

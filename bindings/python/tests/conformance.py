@@ -194,7 +194,7 @@ class Run:
             return
         if kind in CHANGES and self.reads_only:
             if kind == "create_table" and "error" not in step:
-                self.table = self.project.table("t")
+                self.table = self.project.table(step.get("table", "t"))
             self.version += self.makes_a_version(step)
             return
         try:
@@ -220,11 +220,20 @@ class Run:
         return {}
 
     def open_table(self, step: Json, turn: int | None) -> Json:
-        self.project.table(step["name"])
+        self.table = self.project.table(step["name"])
         return {}
 
     def tables(self, step: Json, turn: int | None) -> Json:
-        return {"names": self.project.tables()}
+        pairs = [(project.id, name) for project in self.root.list_projects() for name in project.tables()]
+        return {"names": [name if project == "default" else f"{project}/{name}" for project, name in pairs]}
+
+    def rename_table(self, step: Json, turn: int | None) -> Json:
+        self.project.rename_table(step.get("table", "t"), step["to"])
+        return {}
+
+    def drop_table(self, step: Json, turn: int | None) -> Json:
+        self.project.drop_table(step.get("table", "t"))
+        return {}
 
     def change(self, target: spiral.Table | spiral.Transaction, step: Json, turn: int | None) -> Json:
         match step["do"]:

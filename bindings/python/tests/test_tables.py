@@ -151,6 +151,27 @@ def test_handles_and_plans_describe_themselves(root: spiral.Spiral, table: spira
     assert plan.metrics["rows_returned"] == 2
 
 
+def test_names_move_and_are_given_again(tmp_path: Path) -> None:
+    root = spiral.Spiral(tmp_path)
+    project = root.project()
+    first = project.create_table("sales.hours", key_schema={"id": "int64"})
+    project.rename_table("sales.hours", "days")
+    assert project.tables() == ["sales.days"]
+    project.move_table("sales.days", "archive")
+    assert project.table("archive.days").id == first.id
+    other = root.create_project(id_prefix="demo")
+    second = other.create_table("days", key_schema={"id": "int64"})
+    assert (second.project, second.dataset, second.name) == (other.id, "default", "days")
+    assert [listed.id for listed in root.list_projects()] == ["default", other.id]
+    assert (project.tables(), other.tables()) == (["archive.days"], ["default.days"])
+    with pytest.raises(spiral.AlreadyExistsError):
+        other.create_table("days", key_schema={"id": "int64"})
+    other.drop_table("days")
+    with pytest.raises(spiral.NotFoundError):
+        other.drop_table("days")
+    assert other.create_table("days", key_schema={"id": "int64"}).id != second.id
+
+
 def test_a_folder_is_found_by_argument_variable_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spiral.Spiral(tmp_path / "a").project().create_table("one", key_schema={"id": "int64"})
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -159,7 +180,8 @@ def test_a_folder_is_found_by_argument_variable_and_file(tmp_path: Path, monkeyp
     monkeypatch.setenv("SPIRAL__ROOT", str(tmp_path / "a"))
     assert spiral.Spiral().project().tables() == ["default.one"]
     assert spiral.Spiral(tmp_path / "c").project().tables() == []
-    assert spiral.Spiral(tmp_path / "a/default/one").table_at_root().key_schema.names == ["id"]
+    folder = tmp_path / "a/tables" / spiral.Spiral().project().table("one").id
+    assert spiral.Spiral(folder).table_at_root().key_schema.names == ["id"]
     (tmp_path / ".spiral.toml").write_text("roof = 1\n")
     with pytest.raises(spiral.InvalidArgumentError, match="not a valid configuration"):
         spiral.Spiral()
@@ -191,10 +213,11 @@ def test_reading_over_http(folder: Path, slow: object) -> None:
     with spiral.Spiral(slow.url) as opened:
         table = opened.project().table("t")
         assert [r["id"] for r in rows(opened.scan(table["id"], where="id >= 10", limit=2))] == [10, 11]
+        assert opened.project().tables() == ["default.t"]
         with pytest.raises(spiral.UnsupportedError) as failure:
-            opened.project().tables()
-        assert failure.value.code == "unsupported_operation"
+            opened.project().drop_table("t")
+        assert failure.value.code == "read_only"
         with pytest.raises(spiral.UnsupportedError):
             table.delete([1])
     assert all(request["method"] == "GET" for request in slow.requests())
-    assert os.listdir(folder) == ["default"]
+    assert sorted(os.listdir(folder)) == ["catalog", "tables"]

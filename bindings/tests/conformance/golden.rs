@@ -24,6 +24,7 @@ fn is_kept(name: &str) -> bool {
         "push_down_nulls",
         "transaction_commits_together",
         "folds_and_checkpoints",
+        "tables_are_listed",
     ];
     kinds.contains(&name) || name.starts_with("type_") || name.starts_with("key_")
 }

@@ -97,14 +97,16 @@ impl Run {
         let changes = matches!(kind, "create_table" | "write" | "delete" | "delete_where" | "transaction");
         if changes && self.reads_only {
             if kind == "create_table" && step.get("error").is_none() {
-                self.table = Some(self.client.table("t").await.map_err(|error| error.to_string())?);
+                self.table = Some(self.client.table(named(step)).await.map_err(|error| error.to_string())?);
             }
             self.version += u64::from(self.makes_a_version(step));
             return Ok(());
         }
         let returned = match kind {
             "create_table" => self.create(step).await,
-            "open_table" => self.client.table(step["name"].as_str().unwrap()).await.map(|_| Returned::Nothing),
+            "open_table" => self.open(step).await,
+            "rename_table" => self.rename(step).await,
+            "drop_table" => self.client.drop_table(named(step)).await.map(|()| Returned::Nothing),
             "tables" => self.client.tables().await.map(Returned::Names),
             "write" => self.write(step, turn).await,
             "delete" => self.delete(step, turn).await,
@@ -135,10 +137,18 @@ impl Run {
 
     async fn create(&mut self, step: &Json) -> Result<Returned> {
         let keys: Vec<KeyColumn> = serde_json::from_value(step["keys"].clone()).unwrap();
-        let name = step["table"].as_str().unwrap_or("t");
-        let table = self.client.create_table(name, &keys, step["exist_ok"].as_bool().unwrap_or(false)).await?;
-        self.table = Some(table);
+        let exist_ok = step["exist_ok"].as_bool().unwrap_or(false);
+        self.table = Some(self.client.create_table(named(step), &keys, exist_ok).await?);
         Ok(Returned::Nothing)
+    }
+
+    async fn open(&mut self, step: &Json) -> Result<Returned> {
+        self.table = Some(self.client.table(step["name"].as_str().unwrap()).await?);
+        Ok(Returned::Nothing)
+    }
+
+    async fn rename(&self, step: &Json) -> Result<Returned> {
+        self.client.rename_table(named(step), step["to"].as_str().unwrap()).await.map(|()| Returned::Nothing)
     }
 
     async fn batch(&self, step: &Json, turn: Option<usize>) -> Result<RecordBatch> {
@@ -240,6 +250,11 @@ impl Run {
         token.guard(self.table().scan(Self::options(step, None), self.asof(step))).await?;
         Ok(Returned::Nothing)
     }
+}
+
+/// The table that a step names.
+fn named(step: &Json) -> &str {
+    step["table"].as_str().unwrap_or("t")
 }
 
 fn write_options(step: &Json) -> WriteOptions {

@@ -23,12 +23,13 @@ use arrow_array::RecordBatch;
 use futures::{TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use spiral_core::catalog::Catalog;
 use spiral_core::expr::parse;
 use spiral_core::key::KeySchema;
 use spiral_core::runtime::ThreadPool;
 use spiral_core::scan::Scan;
 use spiral_core::store::{Coalesce, Store, StorePolicy};
-use spiral_core::table::{Caches, CreateOptions, Table, TableOptions};
+use spiral_core::table::{Caches, Table, TableOptions};
 use spiral_core::types::{ColumnPath, OutputProfile};
 
 /// Median of the times of some runs in milliseconds, after one run to warm up.
@@ -115,11 +116,10 @@ fn main() {
 
     let objects = Arc::new(LocalFileSystem::new_with_prefix(&folder).unwrap());
     let policy = StorePolicy { coalesce: Coalesce::LOCAL, ..StorePolicy::default() };
-    let store = Store::with_policy(objects, Path::from("table"), pool.runtime(), policy);
+    let root = Store::with_policy(objects, Path::default(), pool.runtime(), policy);
+    let catalog = Catalog::new(&root, TableOptions::default(), Caches::default());
     let keys = KeySchema::from_arrow(&batches[0].schema().project(&[0]).unwrap()).unwrap();
-    let table = pool
-        .block_on(Table::create(store, keys, CreateOptions::default(), TableOptions::default(), Caches::default()))
-        .unwrap();
+    let table = pool.block_on(catalog.create_table(&"bench".parse().unwrap(), keys, false)).unwrap();
 
     let start = Instant::now();
     pool.block_on(table.write(stream::iter(batches.iter().cloned().map(Ok)), Default::default())).unwrap();

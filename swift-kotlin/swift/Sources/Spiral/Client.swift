@@ -1,5 +1,5 @@
-/// A root of tables, with the threads and caches that everything opened from it shares. A table `dataset.name` lies in
-/// the folder `dataset/name`.
+/// A root of tables, with the threads and caches that everything opened from it shares. A table is named
+/// `project/dataset.table`, where project and dataset are `default` when left out: `dataset.table`, `table`.
 ///
 /// The client and what is opened from it end with the last reference to them. All of it may be used from any task.
 public struct Client: Sendable {
@@ -39,8 +39,20 @@ public struct Client: Sendable {
         try await run { [handle] in Table(try await handle.tableAtRoot(cancel: $0)) }
     }
 
-    /// The names of all tables. Plain HTTP servers cannot tell.
+    /// The names of all tables: `dataset.table`, with `project/` before it unless that is the default.
     public func tables() async throws -> [String] {
         try await run { [handle] in try await handle.tables(cancel: $0) }
+    }
+
+    /// Gives a table another name, in any dataset and project: parts that the new name leaves out stay as they are.
+    /// Handles that are open go on with the table.
+    public func renameTable(_ name: String, to newName: String) async throws {
+        try await run { [handle] in try await handle.renameTable(name: name, newName: newName, cancel: $0) }
+    }
+
+    /// Takes a table's name away, which another table may be given then. Its data stays, and handles that are open go on
+    /// reading and writing it.
+    public func dropTable(_ name: String) async throws {
+        try await run { [handle] in try await handle.dropTable(name: name, cancel: $0) }
     }
 }

@@ -9,8 +9,11 @@ public struct Table: Sendable {
 
     init(_ handle: TableHandle) { self.handle = handle }
 
-    /// Its name, with its dataset if it was opened with one.
+    /// The name by which it was opened.
     public var name: String { handle.name() }
+
+    /// Its permanent id, whatever it is named: the name of its folder below the root's `tables`.
+    public var id: String { handle.id() }
 
     /// The key columns.
     public var keyColumns: [ColumnInfo] { handle.keyColumns() }

@@ -33,7 +33,7 @@ final class Run {
         }
         let changes = ["create_table", "write", "delete", "delete_where", "transaction"].contains(kind)
         if changes && readsOnly {
-            if kind == "create_table" && step["error"] == nil { opened = try await client.table("t") }
+            if kind == "create_table" && step["error"] == nil { opened = try await client.table(named(step)) }
             if makesVersion(step) { version += 1 }
             return
         }
@@ -48,6 +48,8 @@ final class Run {
         if let expected = step["error"] { throw Red("succeeded instead of failing with \(expected["code"]!.text)") }
         if let expected = step["expect"] { try judge(expected, turn, returned) }
     }
+
+    private func named(_ step: JSON) -> String { step["table"]?.text ?? "t" }
 
     private func makesVersion(_ step: JSON) -> Bool {
         let reopened = step["do"]!.text == "create_table" && version > 0
@@ -64,10 +66,16 @@ final class Run {
         case "create_table":
             let keys = step["keys"]!.list.map { KeyColumn(name: $0["name"]!.text, typeName: $0["type"]!.text) }
             opened = try await client.createTable(
-                step["table"]?.text ?? "t", keys: keys, existOK: step["exist_ok"]?.bool ?? false)
+                named(step), keys: keys, existOK: step["exist_ok"]?.bool ?? false)
             return .nothing
         case "open_table":
-            _ = try await client.table(step["name"]!.text)
+            opened = try await client.table(step["name"]!.text)
+            return .nothing
+        case "rename_table":
+            try await client.renameTable(named(step), to: step["to"]!.text)
+            return .nothing
+        case "drop_table":
+            try await client.dropTable(named(step))
             return .nothing
         case "tables": return .names(try await client.tables())
         case "write":

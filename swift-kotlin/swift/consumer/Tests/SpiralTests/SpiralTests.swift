@@ -190,7 +190,7 @@ func fails(_ code: String, _ call: () async throws -> Void) async throws -> Spir
         let client = try Client("memory:")
         let error = try await fails("table_not_found") { _ = try await client.table("absent") }
         guard case .notFound(let details) = error else { throw error }
-        #expect(details.message == "no table exists here: check the address, or create one")
+        #expect(details.message == "no table is named default.absent: list the tables, or create it")
         #expect(error.localizedDescription == details.message && error.table == "absent" && !error.isRetryable)
         #expect("\(error)" == "\(details.message) (table absent) [table_not_found]")
         let table = try await client.createTable("t", keys: ["id": "int64"])

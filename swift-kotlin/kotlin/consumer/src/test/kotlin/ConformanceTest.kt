@@ -118,7 +118,7 @@ private class Run(private val client: Client, private val readsOnly: Boolean) {
         }
         val changes = kind in setOf("create_table", "write", "delete", "delete_where", "transaction")
         if (changes && readsOnly) {
-            if (kind == "create_table" && !step.has("error")) opened = client.table("t")
+            if (kind == "create_table" && !step.has("error")) opened = client.table(named(step))
             if (makesVersion(step)) version++
             return
         }
@@ -132,6 +132,8 @@ private class Run(private val client: Client, private val readsOnly: Boolean) {
         step["expect"]?.let { judge(it, turn, returned) }
     }
 
+    private fun named(step: JsonNode) = step["table"]?.asText() ?: "t"
+
     private fun makesVersion(step: JsonNode): Boolean {
         val reopened = step["do"].asText() == "create_table" && version > 0
         return !step.has("error") && step["end"]?.asText() != "abort" && step["no_version"]?.asBoolean() != true && !reopened
@@ -140,10 +142,15 @@ private class Run(private val client: Client, private val readsOnly: Boolean) {
     private suspend fun carryOut(kind: String, step: JsonNode, turn: Int?): Returned = when (kind) {
         "create_table" -> {
             val keys = step["keys"].map { KeyColumn(it["name"].asText(), it["type"].asText()) }
-            opened = client.createTable(step["table"]?.asText() ?: "t", keys, step["exist_ok"]?.asBoolean() ?: false)
+            opened = client.createTable(named(step), keys, step["exist_ok"]?.asBoolean() ?: false)
             Returned.Nothing
         }
-        "open_table" -> client.table(step["name"].asText()).let { Returned.Nothing }
+        "open_table" -> {
+            opened = client.table(step["name"].asText())
+            Returned.Nothing
+        }
+        "rename_table" -> client.renameTable(named(step), step["to"].asText()).let { Returned.Nothing }
+        "drop_table" -> client.dropTable(named(step)).let { Returned.Nothing }
         "tables" -> Returned.Names(client.tables())
         "write" -> Returned.Version(table.write(rows(step, turn), types(step), nulls(step)).version)
         "delete" -> Returned.Version(table.delete(keys(step, turn)).version)

@@ -252,7 +252,7 @@ class SpiralTest {
     fun `errors have a class, code and context`() = runBlocking<Unit> {
         Client.connect("memory:").use { client ->
             val error = assertFails<SpiralException.NotFound>("table_not_found") { client.table("absent") }
-            assertEquals("no table exists here: check the address, or create one", error.message)
+            assertEquals("no table is named default.absent: list the tables, or create it", error.message)
             assertEquals("absent", error.table)
             assertEquals(ErrorKind.NOT_FOUND, error.kind)
             assertFalse(error.isRetryable)
@@ -295,10 +295,13 @@ class SpiralTest {
     @Test
     fun `folders are shared by clients`(@TempDir folder: Path) = runBlocking<Unit> {
         Client.connect(folder.toString()).use { it.createTable("other.t", "id" to "int64").write(people(3)) }
-        Client.connect(folder.toUri().toString()).use { client ->
-            assertEquals(3, client.table("other.t").scan().rows().toList().size)
+        val id = Client.connect(folder.toUri().toString()).use { client ->
+            val table = client.table("other.t")
+            assertEquals(3, table.scan().rows().toList().size)
+            table.id
         }
-        Client.connect(folder.resolve("other/t").toString()).use { assertEquals(2L, it.tableAtRoot().snapshot().version) }
+        val alone = folder.resolve("tables").resolve(id).toString()
+        Client.connect(alone).use { assertEquals(2L, it.tableAtRoot().snapshot().version) }
     }
 
     @Test

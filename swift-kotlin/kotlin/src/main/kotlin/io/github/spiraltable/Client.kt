@@ -3,8 +3,8 @@ package io.github.spiraltable
 import java.util.concurrent.CompletableFuture
 
 /**
- * A root of tables, with the threads and caches that everything opened from it shares. A table `dataset.name` lies in
- * the folder `dataset/name`.
+ * A root of tables, with the threads and caches that everything opened from it shares. A table is named
+ * `project/dataset.table`, where project and dataset are `default` when left out: `dataset.table`, `table`.
  *
  * Methods are safe to call from any thread and coroutine. Java finds each suspending one with the suffix `Async`.
  */
@@ -33,9 +33,23 @@ public class Client private constructor(private val handle: ClientHandle) : Hand
     @JvmSynthetic
     public suspend fun tableAtRoot(): Table = run { Table(handle.tableAtRoot(it), this) }
 
-    /** The names of all tables. Plain HTTP servers cannot tell. */
+    /** The names of all tables: `dataset.table`, with `project/` before it unless that is the default. */
     @JvmSynthetic
     public suspend fun tables(): List<String> = run { handle.tables(it) }
+
+    /**
+     * Gives a table another name, in any dataset and project: parts that the new name leaves out stay as they are.
+     * Handles that are open go on with the table.
+     */
+    @JvmSynthetic
+    public suspend fun renameTable(name: String, newName: String): Unit = run { handle.renameTable(name, newName, it) }
+
+    /**
+     * Takes a table's name away, which another table may be given then. Its data stays, and handles that are open go on
+     * reading and writing it.
+     */
+    @JvmSynthetic
+    public suspend fun dropTable(name: String): Unit = run { handle.dropTable(name, it) }
 
     /** See [createTable]. */
     @JvmOverloads
@@ -50,6 +64,13 @@ public class Client private constructor(private val handle: ClientHandle) : Hand
 
     /** See [tables]. */
     public fun tablesAsync(): CompletableFuture<List<String>> = later { tables() }
+
+    /** See [renameTable]. */
+    public fun renameTableAsync(name: String, newName: String): CompletableFuture<Unit> =
+        later { renameTable(name, newName) }
+
+    /** See [dropTable]. */
+    public fun dropTableAsync(name: String): CompletableFuture<Unit> = later { dropTable(name) }
 
     /** Ways to open a root. */
     public companion object {

@@ -9,8 +9,11 @@ private const val PIECE_ROWS = 4096
 
 /** A table: rows that are sorted and unique by a key, in versions. */
 public class Table internal constructor(private val handle: TableHandle, client: Client) : Handle(handle, client) {
-    /** Its name, with its dataset if it was opened with one. */
+    /** The name by which it was opened. */
     public val name: String get() = ask { handle.name() }
+
+    /** Its permanent id, whatever it is named: the name of its folder below the root's `tables`. */
+    public val id: String get() = ask { handle.id() }
 
     /** The key columns. */
     public val keyColumns: List<ColumnInfo> get() = ask { handle.keyColumns() }
