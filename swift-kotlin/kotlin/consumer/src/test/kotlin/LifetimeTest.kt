@@ -207,7 +207,7 @@ class LifetimeTest {
         val command = listOf(System.getProperty("java.home") + "/bin/java", "-cp", path) + options + main
         val process = ProcessBuilder(command).redirectErrorStream(true).start()
         val output = process.inputStream.bufferedReader().readText()
-        assertTrue(process.waitFor(60, TimeUnit.SECONDS), "it did not exit")
+        assertTrue(process.waitFor(120, TimeUnit.SECONDS), "it did not exit")
         return process.exitValue() to output
     }
 }
