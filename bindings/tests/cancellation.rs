@@ -114,8 +114,7 @@ fn world() -> World {
     let table = client.block_on(async {
         let table = client.create_table("t", &[KeyColumn::new("id", "int64")], false).await.unwrap();
         let id: ArrayRef = Arc::new(Int64Array::from_iter_values(0..ROWS));
-        let square: ArrayRef =
-            Arc::new(Float64Array::from_iter_values((0..ROWS).map(|id| (id as f64).powi(2).sin())));
+        let square: ArrayRef = Arc::new(Float64Array::from_iter_values((0..ROWS).map(|id| (id as f64).powi(2).sin())));
         let batch = RecordBatch::try_from_iter([("id", id), ("square", square)]).unwrap();
         table.write(vec![batch], Default::default()).await.unwrap();
         table
@@ -163,9 +162,8 @@ fn a_token_ends_what_waits_within_50_ms() {
     table.client().block_on(async {
         store.delay_millis.store(DELAY.as_millis().try_into().unwrap(), Ordering::Relaxed);
         let token = CancelToken::new();
-        let reading = std::pin::pin!(token.guard(async {
-            table.scan(ScanOptions::default(), None).await?.collect().await
-        }));
+        let reading =
+            std::pin::pin!(token.guard(async { table.scan(ScanOptions::default(), None).await?.collect().await }));
         let Either::Right(((), reading)) = select(reading, runtime.sleep(DELAY * 3 / 2)).await else {
             unreachable!("the store is slow")
         };

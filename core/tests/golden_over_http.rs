@@ -177,7 +177,8 @@ async fn check_entry(runtime: &CurrentThread, url: &str, entry: &Json) -> usize 
     let store = Store::new(Arc::new(Web(format!("{url}/{name}/default"))), Path::from("t"), runtime.runtime());
     let table = Table::open(store, TableOptions::default(), Caches::default()).await.unwrap();
     let steps = entry["steps"].as_array().unwrap();
-    let last_change = steps.iter().rposition(|step| !matches!(step["do"].as_str(), Some("scan" | "take" | "schema" | "history")));
+    let last_change =
+        steps.iter().rposition(|step| !matches!(step["do"].as_str(), Some("scan" | "take" | "schema" | "history")));
     let mut checked = 0;
     for (at, step) in steps.iter().enumerate() {
         let whole = step.as_object().unwrap().keys().all(|key| ["do", "expect", "asof"].contains(&key.as_str()));
