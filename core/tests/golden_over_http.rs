@@ -18,7 +18,7 @@ use arrow_array::RecordBatch;
 use arrow_cast::display::array_value_to_string;
 use async_trait::async_trait;
 use futures::stream::{BoxStream, TryStreamExt};
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use js_sys::{Date, JSON, Math, Promise, Reflect, Uint8Array};
 use object_store::path::Path;
 use object_store::{
@@ -203,7 +203,7 @@ async fn tables_of_every_release_are_read_over_http() {
     let runtime = CurrentThread::with_host(host());
     let mut checked = 0;
     for entry in list["entries"].as_array().unwrap() {
-        checked += drive(&runtime, check_entry(&runtime, &url, entry)).boxed_local().await;
+        checked += drive(&runtime, check_entry(&runtime, &url, entry)).await;
     }
     assert!(checked > 50, "only {checked} scans were compared");
 }
