@@ -1,5 +1,9 @@
 //! The engine of Spiral: a table store that lives on object storage alone.
 
+#[cfg(all(test, target_arch = "wasm32"))]
+#[macro_use]
+extern crate spiral_on_wasm;
+
 pub mod catalog;
 pub(crate) mod compaction;
 pub mod error;

@@ -8,6 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate spiral_on_wasm;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -20,7 +24,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use spiral_core::expr::parse;
 use spiral_core::key::KeySchema;
-use spiral_core::runtime::{CurrentThread, RuntimeRef, Simulated, ThreadPool};
+use spiral_core::runtime::{CurrentThread, RuntimeRef, Simulated};
 use spiral_core::scan::Scan;
 use spiral_core::store::Store;
 use spiral_core::table::{Asof, Caches, CreateOptions, Snapshot, Table, TableOptions};
@@ -535,13 +539,20 @@ fn every_version_of_a_random_history_reads_as_the_model_says() {
 }
 
 #[test]
-fn histories_read_the_same_on_every_runtime() {
-    let pool = ThreadPool::new(2).unwrap();
+fn histories_read_the_same_in_the_simulator() {
+    for seed in 0..cases(100).min(300) {
+        let simulated = Simulated::new(seed);
+        simulated.block_on(run(seed, simulated.runtime())).unwrap();
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn histories_read_the_same_on_threads() {
+    let pool = spiral_core::runtime::ThreadPool::new(2).unwrap();
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     for seed in 0..cases(100).min(300) {
         pool.block_on(run(seed, pool.runtime()));
         tokio.block_on(run(seed, spiral_bindings::Tokio::on(tokio.handle().clone())));
-        let simulated = Simulated::new(seed);
-        simulated.block_on(run(seed, simulated.runtime())).unwrap();
     }
 }

@@ -7,6 +7,10 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate spiral_on_wasm;
+
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;

@@ -64,6 +64,15 @@ export async function serve(test, path, ...options) {
   return { url: String(first).trim(), requests };
 }
 
+/** Fails when the server was asked for anything later than 50 ms after a moment, which was given as milliseconds since 1970. */
+export async function startsNothingAfter(server, moment, delay) {
+  // A request is logged once it is answered, or given up.
+  await sleep(2 * delay + 100);
+  const late = server.requests().filter(({ start }) => start > moment + 50);
+  assert.deepEqual(late, [], "requests started more than 50 ms after the abort");
+  assert.ok(server.requests().length > 0);
+}
+
 /** Runs a script of its own process to its end; fails when it takes longer than a while. */
 export async function run(args, options = {}) {
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], cwd: import.meta.dirname, ...options });

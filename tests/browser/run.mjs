@@ -124,6 +124,26 @@ async function countedReads() {
   }
 }
 
+/** A scan that is aborted ends at once, and no request starts later than 50 ms after that. */
+async function abortedScan() {
+  const log = join(temporary, "aborted.jsonl");
+  const address = await serve(join(repository, "tests/conformance/serve.mjs"), bigTable, "--cors", "--delay", "200", "--log", log);
+  const page = await openPage();
+  for (const after of [100, 300]) {
+    const aborted = await page.evaluate((url, millis) => globalThis.abortScan(url, millis), address, after);
+    // A request is logged once it is answered, or given up.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const requests = readFileSync(log, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+    const late = requests.filter(({ start }) => start > aborted.moment + 50);
+    console.log(`${browserName}: aborted scan: ${JSON.stringify({ ...aborted, requests: requests.length, late: late.length })}`);
+    if (aborted.ending !== "AbortError") problem(`the scan was not aborted: ${aborted.ending}`);
+    if (aborted.millis >= 50) problem(`it took ${aborted.millis} ms to end`);
+    if (late.length > 0) problem(`${late.length} requests started more than 50 ms after the abort`);
+    writeFileSync(log, "");
+  }
+  await page.close();
+}
+
 /** The explorer opens a table of another origin, filters it and goes back in time. */
 async function explorer() {
   const address = await serve(join(repository, "tests/conformance/serve.mjs"), served, "--cors");
@@ -166,6 +186,7 @@ try {
   await fresh.close();
   await explorer();
   if (bigTable) await countedReads();
+  if (bigTable) await abortedScan();
 } catch (error) {
   problem(error.stack);
 } finally {

@@ -3,7 +3,8 @@
 //   node serve.mjs FOLDER [--port N] [--delay MS] [--log FILE] [--cors] [--no-ranges] [--forbidden]
 //
 // Prints its address once it listens and ends with its standard input. `--log` appends one JSON line per request:
-// method, path, range, status, bytes, start and end in milliseconds. `--cors` allows any origin and exposes
+// method, path, range, status, bytes, start and end in milliseconds since 1970, once the answer is sent or given up;
+// `--delay` is how long each answer takes. `--cors` allows any origin and exposes
 // Content-Range, `--no-ranges` answers every range with the whole object, `--forbidden` answers 403 instead of 404.
 import { createServer } from "node:http";
 import { appendFileSync, createReadStream, statSync } from "node:fs";
@@ -24,14 +25,16 @@ const { values: options, positionals } = parseArgs({
 const [folder] = positionals;
 if (!folder) throw new Error("name the folder to serve");
 
+const now = () => performance.timeOrigin + performance.now();
+
 const server = createServer((request, response) => {
-  const start = performance.now();
+  const start = now();
   const path = normalize(decodeURIComponent(new URL(request.url, "http://host").pathname));
   let sent = 0;
   response.on("close", () => {
     if (!options.log) return;
     const line = { method: request.method, path, range: request.headers.range, status: response.statusCode, bytes: sent };
-    appendFileSync(options.log, JSON.stringify({ ...line, start, end: performance.now() }) + "\n");
+    appendFileSync(options.log, JSON.stringify({ ...line, start, end: now() }) + "\n");
   });
   if (options.cors) {
     response.setHeader("Access-Control-Allow-Origin", "*");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,14 @@ class Served:
     def requests(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
+    def starts_nothing_after(self, moment: float) -> None:
+        """Fails when anything was asked for later than 50 ms after a moment of `time.time`."""
+        # A request is logged once it is answered, or given up.
+        time.sleep(0.5)
+        requests = self.requests()
+        late = [request for request in requests if float(str(request["start"])) > (moment + 0.05) * 1000]
+        assert requests and not late
+
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -61,9 +70,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def slow(folder: Path, tmp_path: Path) -> Iterator[Served]:
-    """The tables of `folder`, each request taking 300 ms."""
+    """The tables of `folder`, each request taking 200 ms."""
     log = tmp_path / "log"
-    command = ["node", str(SERVER), str(folder), "--delay", "300", "--log", str(log)]
+    command = ["node", str(SERVER), str(folder), "--delay", "200", "--log", str(log)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield Served(server.stdout.readline().strip(), log)

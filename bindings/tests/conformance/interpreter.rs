@@ -1,6 +1,6 @@
 //! Runs the steps of an entry through the facade's public API.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use serde_json::Value as Json;
@@ -63,6 +63,38 @@ pub(crate) fn run_entry(entry: &Json, mode: &Mode) -> Outcome {
         }
     }
     Outcome(Ok(()))
+}
+
+/// Makes the tables that an entry reads without having made them, and damages them as it says.
+pub(crate) fn serve(entry: &Json, root: &Path) {
+    let Some(steps) = entry["served"].as_array() else { return };
+    let (damage, made): (Vec<&Json>, Vec<&Json>) = steps.iter().partition(|step| step["do"] == "damage");
+    let outcome = run_entry(&serde_json::json!({ "steps": made }), &Mode::Folder(root.to_owned()));
+    assert_eq!(outcome.0, Ok(()), "{}", entry["name"]);
+    for step in damage {
+        let objects = root.join("default/t").join(step["objects"].as_str().unwrap());
+        let objects = match std::fs::read_dir(&objects) {
+            Ok(folder) => folder.map(|object| object.unwrap().path()).collect(),
+            Err(_) => vec![objects],
+        };
+        assert!(!objects.is_empty(), "{} damages nothing", entry["name"]);
+        for object in objects {
+            damage_object(&object, step["how"].as_str().unwrap());
+        }
+    }
+}
+
+fn damage_object(object: &Path, how: &str) {
+    let mut bytes = std::fs::read(object).unwrap();
+    match how {
+        "remove" => return std::fs::remove_file(object).unwrap(),
+        "truncate" => bytes.truncate(10),
+        "invert" => bytes.iter_mut().for_each(|byte| *byte = !*byte),
+        // Where the frame of metadata has its version.
+        "newer" => bytes[6] = 99,
+        other => panic!("{other} is no damage"),
+    }
+    std::fs::write(object, bytes).unwrap();
 }
 
 /// What a step returned, as far as the list compares it.

@@ -20,7 +20,7 @@ use crate::error::{Code, Error, Result};
 /// Dropping it drops every unfinished task. A future whose task was cancelled is dropped at the executor's next turn.
 pub struct CurrentThread {
     executor: Arc<Executor<'static>>,
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
 }
 
 impl CurrentThread {

@@ -18,10 +18,14 @@ pub(crate) use native::DEFAULT_CACHE_BYTES;
 pub(super) use native::Parker;
 #[cfg(not(target_arch = "wasm32"))]
 pub use thread_pool::ThreadPool;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+pub(super) use thread_pool::threaded_adapter;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use wasm::DEFAULT_CACHE_BYTES;
 #[cfg(target_arch = "wasm32")]
 pub(super) use wasm::Parker;
+#[cfg(all(test, target_arch = "wasm32"))]
+pub(super) use wasm::threaded_adapter;
 
 #[cfg(test)]
 mod tests {

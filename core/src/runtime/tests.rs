@@ -6,17 +6,17 @@ use std::time::Duration;
 use super::*;
 
 /// An adapter under test: its handle, and a way to wait for a future on it.
-type BlockOn = Box<dyn Fn(BoxFuture<'_, ()>)>;
+pub(super) type Adapter = (&'static str, RuntimeRef, Box<dyn Fn(BoxFuture<'_, ()>)>);
 
-fn adapters() -> Vec<(&'static str, RuntimeRef, BlockOn)> {
+fn adapters() -> Vec<Adapter> {
     let current = CurrentThread::new();
-    let pool = ThreadPool::new(2).unwrap();
     let simulated = Simulated::new(42);
-    vec![
+    let mut adapters: Vec<Adapter> = vec![
         ("current thread", current.runtime(), Box::new(move |future| current.block_on(future))),
-        ("thread pool", pool.runtime(), Box::new(move |future| pool.block_on(future))),
         ("simulated", simulated.runtime(), Box::new(move |future| simulated.block_on(future).unwrap())),
-    ]
+    ];
+    adapters.extend(platform::threaded_adapter());
+    adapters
 }
 
 /// Reports that it was dropped.

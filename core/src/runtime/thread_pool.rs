@@ -125,6 +125,13 @@ impl Drop for ThreadPool {
     }
 }
 
+/// The pool as one of the adapters that every platform's tests run on.
+#[cfg(test)]
+pub(crate) fn threaded_adapter() -> Option<super::super::tests::Adapter> {
+    let pool = ThreadPool::new(2).ok()?;
+    Some(("thread pool", pool.runtime(), Box::new(move |future| pool.block_on(future))))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

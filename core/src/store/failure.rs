@@ -48,8 +48,13 @@ const FULL: &[&str] = &[
     "quotaexceedederror",
     "status code: 507",
 ];
-const OUT_OF_RANGE: &[&str] =
-    &["wanted range starting at", "status code: 416", "range not satisfiable", "invalidrange"];
+const OUT_OF_RANGE: &[&str] = &[
+    "wanted range starting at",
+    "requested range was invalid",
+    "status code: 416",
+    "range not satisfiable",
+    "invalidrange",
+];
 const RANGE_UNSUPPORTED: &[&str] = &["non-partial response when range requested", "range request not supported"];
 
 /// Client errors that waiting does not cure. 408 and 429 are the exceptions.
@@ -117,7 +122,7 @@ fn classify_cause(error: &ObjectError, text: &str) -> Failure {
         return Failure::lasting(Code::PermissionDenied, format!("the file system refused access: {text}"));
     }
     if contains_any(text, OUT_OF_RANGE) {
-        return Failure::lasting(Code::Truncated, format!("the object is shorter than its metadata says: {text}"));
+        return Failure::lasting(Code::Truncated, "the object is shorter than its metadata says");
     }
     let message = format!("the store failed: {text}");
     Failure { error: Error::new(Code::StoreUnavailable, message), retryable: !contains_any(text, REFUSED) }
@@ -155,6 +160,7 @@ mod tests {
             (generic("Server returned non-2xx status code: 429 Too Many Requests"), Code::StoreUnavailable, true),
             (generic("Server returned non-2xx status code: 400 Bad Request: "), Code::StoreUnavailable, false),
             (generic("Server returned non-2xx status code: 416 Range Not Satisfiable"), Code::Truncated, false),
+            (generic("Requested range was invalid"), Code::Truncated, false),
             (ObjectError::NotFound { path: "a".into(), source: "x".into() }, Code::ObjectNotFound, false),
             (ObjectError::Unauthenticated { path: "a".into(), source: "x".into() }, Code::PermissionDenied, false),
         ];
