@@ -1,12 +1,13 @@
 //! Roots of tables.
 
-use napi::bindgen_prelude::{Env, PromiseRaw};
+use napi::bindgen_prelude::{Array, Env, PromiseRaw};
 use napi_derive::napi;
 use spiral_bindings::{self as facade, ClientOptions, KeyColumn};
 
 use crate::errors::thrown;
 use crate::handle::{Cancel, Held};
-use crate::table::Table;
+use crate::plan::Plan;
+use crate::table::{Snapshot, Table, asof, scan_options};
 
 /// Opens a root. `options` is JSON.
 #[napi]
@@ -60,7 +61,47 @@ impl Client {
     }
 
     #[napi]
+    pub fn scan<'env>(
+        &self,
+        env: &'env Env,
+        tables: &ScanTables,
+        options: String,
+        begin: Option<Array<'env>>,
+        end: Option<Array<'env>>,
+        version: Option<String>,
+        cancel: &Cancel,
+    ) -> napi::Result<PromiseRaw<'env, Plan>> {
+        let (options, asof) = (scan_options(&options, begin, end)?, asof(version.as_deref())?);
+        let planning = self.held.get()?.scan(tables.0.clone(), options, asof);
+        cancel.promise(env, async move { planning.await.map(Plan::new) })
+    }
+
+    #[napi]
     pub fn tables<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Vec<String>>> {
         cancel.promise(env, self.held.get()?.tables())
+    }
+}
+
+/// The tables of a scan under construction.
+#[napi]
+pub struct ScanTables(Vec<facade::ScanTable>);
+
+#[napi]
+impl ScanTables {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    #[napi]
+    pub fn table(&mut self, name: String, table: &Table) -> napi::Result<()> {
+        self.0.push(facade::ScanTable::new(name, &table.held.get()?));
+        Ok(())
+    }
+
+    #[napi]
+    pub fn snapshot(&mut self, name: String, snapshot: &Snapshot) -> napi::Result<()> {
+        self.0.push(facade::ScanTable::at(name, &snapshot.held.get()?));
+        Ok(())
     }
 }

@@ -100,12 +100,26 @@ def made_commit(native: tuple[int, int]) -> Commit:
 class Projection:
     """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`."""
 
-    table: Table
+    source: Table | Snapshot
     paths: tuple[str, ...]
+    is_list: bool
+    """Whether they were named by a list: then a name given to them stands for a struct of them."""
+
+    @property
+    def table(self) -> Table:
+        """The table."""
+        return self.source if isinstance(self.source, Table) else self.source.table
 
     def __getitem__(self, name: str) -> Projection:
         (path,) = self.paths
-        return Projection(self.table, (f"{path}.{name}",))
+        return Projection(self.source, (f"{path}.{name}",), is_list=False)
+
+
+def project(source: Table | Snapshot, columns: str | Sequence[str]) -> Projection:
+    """Columns of a table or a version of it."""
+    is_list = not isinstance(columns, str)
+    paths: Sequence[str] = columns if not isinstance(columns, str) else [columns]
+    return Projection(source, tuple(path.removesuffix(".*") for path in paths), is_list)
 
 
 class Snapshot:
@@ -145,6 +159,9 @@ class Snapshot:
         """All columns by their paths, key columns first."""
         columns = self._native.columns()
         return [ColumnInfo(path, kind, pa.field(field), is_key) for path, kind, field, is_key in columns]
+
+    def __getitem__(self, columns: str | Sequence[str]) -> Projection:
+        return project(self, columns)
 
     def __repr__(self) -> str:
         return f'<Snapshot of table "{self._table.identifier}", version {self.version}>'
@@ -192,8 +209,7 @@ class Table:
         return Key(parts)
 
     def __getitem__(self, columns: str | Sequence[str]) -> Projection:
-        paths = [columns] if isinstance(columns, str) else columns
-        return Projection(self, tuple(path.removesuffix(".*") for path in paths))
+        return project(self, columns)
 
     def snapshot(self, asof: Asof | None = None) -> Snapshot:
         """The newest version, or an older one by its number or time."""

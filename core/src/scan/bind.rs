@@ -87,6 +87,9 @@ pub(super) async fn bind_scan(scan: &Scan) -> Result<BoundScan> {
     }
     found.suggest(&columns).await?;
     let mut binder = Binder::new(&found);
+    if any_table(members, &items)? {
+        binder.key_columns()?;
+    }
     for (at, expr) in &items {
         binder.project(at, expr)?;
     }
@@ -113,6 +116,17 @@ fn whole(expr: &Expr) -> Result<Option<ColumnPath>> {
         Expr::Column(path) => ColumnPath::try_new(path.iter().map(String::as_str)).map(Some),
         _ => Ok(None),
     }
+}
+
+/// Whether an item names a whole table: those come with the key columns, which are the first of the result.
+fn any_table(members: &Members, items: &[(ColumnPath, Expr)]) -> Result<bool> {
+    for (_, expr) in items {
+        let named = whole(expr)?.and_then(|path| members.resolve(&path));
+        if matches!(named, Some(Named::Tables)) || matches!(named, Some(Named::Inside(_, inner)) if inner.is_root()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What to look up in each table.
@@ -202,11 +216,8 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Adds a column, a group or a table. A table comes with the key columns, which belong to no group.
+    /// Adds a column, a group or the value columns of a table.
     fn subtree(&mut self, at: &ColumnPath, table: usize, path: &ColumnPath) -> Result<()> {
-        if path.is_root() {
-            self.key_columns()?;
-        }
         let columns = self.found.subtree(table, path);
         if columns.is_empty() {
             self.groups[table].insert(0);

@@ -40,7 +40,7 @@ pub use take::Taken;
 use self::names::Members;
 use crate::error::Result;
 use crate::expr::{Expr, column};
-use crate::key::KeyRanges;
+use crate::key::{KeyRanges, KeySchema};
 use crate::table::Snapshot;
 use crate::types::{ColumnPath, OutputProfile};
 
@@ -126,7 +126,7 @@ impl Scan {
 
     /// Returns what the expressions give, each below a path of the result. A column stands there under its new name, a
     /// group or a table with all its columns; the empty path is the top of the result. A table, as the empty path of a
-    /// scan of one, comes with the key columns, which always stand at the top and once.
+    /// scan of one, comes with the key columns, which are the first of the result and come once.
     pub fn project(mut self, columns: impl IntoIterator<Item = (ColumnPath, Expr)>) -> Self {
         self.projection = Projection::Listed(columns.into_iter().collect());
         self
@@ -163,6 +163,11 @@ impl Scan {
     pub fn unordered(mut self) -> Self {
         self.ordered = false;
         self
+    }
+
+    /// The key columns of its tables.
+    pub fn key_schema(&self) -> &KeySchema {
+        self.members.keys()
     }
 
     /// Plans the scan: reads the metadata it needs.
