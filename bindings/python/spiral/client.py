@@ -14,7 +14,7 @@ from spiral import _arrow, _spiral
 from spiral._arrow import TypeLike
 from spiral.projection import Projected, made_scan
 from spiral.scan import Scan
-from spiral.table import Asof, KeyRange, Shard, Table
+from spiral.table import Asof, KeyRange, Shard, Snapshot, Table
 
 KeySchema: TypeAlias = (
     pa.Schema | Mapping[str, TypeLike] | Iterable[tuple[str, TypeLike]] | Iterable["pa.Field[Any]"]
@@ -74,6 +74,7 @@ class Spiral:
     def scan(
         self,
         *projections: Projected,
+        tables: Mapping[str, Table | Snapshot] | None = None,
         where: str | None = None,
         asof: Asof | None = None,
         shard: Shard | KeyRange | None = None,
@@ -88,25 +89,28 @@ class Spiral:
             projections: A table, a snapshot, or columns: `table[["a", "group.b"]]`, in the order of the result. A dict
                 gives names: `{"delay": table["info.delay"], "late": "delay > 10", "weather": other_table}`. Columns
                 stand under their new names, whole tables and lists of columns as structs; text is an expression.
-            where: Rows to keep: `"distance > 1000 and origin in ('SFO', 'LAX')"`. Where there are several tables,
-                columns other than key columns begin with the name of their table, or with the name that a dict gives the
-                whole table: `"flights.distance > 1000 and weather.wind is null"`. So they do in expressions.
+            tables: The tables by the names that text has for them; without projections, each is returned as a struct.
+            where: Rows to keep: `"distance > 1000 and origin in ('SFO', 'LAX')"`. Where there are several tables, or
+                `tables` are named, columns other than key columns begin with the name of their table: `"flights.distance
+                > 1000 and weather.wind is null"`. So they do in expressions. A table that `tables` does not name has
+                the name that a dict gives it as a whole, or its own.
             asof: An older version, by a time; by its number where there is one table.
             shard: Rows to read, by key.
             limit: Rows after which to stop reading.
         """
-        return made_scan(self._native, projections, where, asof, shard, limit, keys_only=False)
+        return made_scan(self._native, projections, tables, where, asof, shard, limit, keys_only=False)
 
     def scan_keys(
         self,
         *projections: Projected,
+        tables: Mapping[str, Table | Snapshot] | None = None,
         where: str | None = None,
         asof: Asof | None = None,
         shard: Shard | KeyRange | None = None,
         limit: int | None = None,
     ) -> Scan:
         """As `scan`, but only the keys, of rows that exist in any column group: any of all for whole tables alone."""
-        return made_scan(self._native, projections, where, asof, shard, limit, keys_only=True)
+        return made_scan(self._native, projections, tables, where, asof, shard, limit, keys_only=True)
 
     def close(self) -> None:
         """Gives the handle up. Tables that were opened stay usable; threads and caches go with the last of them."""

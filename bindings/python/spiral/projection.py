@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from spiral import _spiral
 from spiral.errors import InvalidArgumentError
 from spiral.scan import Scan
-from spiral.table import Asof, KeyRange, Projection, Shard, Snapshot, Table, asof_text
+from spiral.table import Asof, KeyRange, Projection, Shard, Snapshot, Source, Table, asof_text
 
 Projected: TypeAlias = Table | Snapshot | Projection | Mapping[str, Any]
 """A table, a snapshot, columns of one, or a dict of these and of expressions as text by their names in the result."""
@@ -17,6 +17,7 @@ Projected: TypeAlias = Table | Snapshot | Projection | Mapping[str, Any]
 def made_scan(
     client: _spiral.Client,
     projections: Sequence[Projected],
+    tables: Mapping[str, Source] | None,
     where: str | None,
     asof: Asof | None,
     shard: Shard | KeyRange | None,
@@ -24,31 +25,35 @@ def made_scan(
     keys_only: bool,
 ) -> Scan:
     """A scan of what is projected."""
-    sources = _named_sources(projections)
+    sources = _named_sources(projections, tables or {})
     if not sources:
         raise InvalidArgumentError("name a table to scan")
     if asof is not None and any(isinstance(source, Snapshot) for source in sources.values()):
         raise InvalidArgumentError("a snapshot is one version: leave asof out, or scan the table")
-    whole = len(projections) == len(sources) == 1 and projections[0] is next(iter(sources.values()))
-    columns = None if whole else tuple(column for part in projections for column in _columns(part, "", sources))
+    is_named = tables is not None or len(sources) > 1
+    everything = not projections or (not is_named and projections == (sources[next(iter(sources))],))
+    names = {id(source): name for name, source in sources.items()} if is_named else {}
+    columns = None if everything else tuple(column for part in projections for column in _columns(part, None, names))
     key_range = shard.key_range if isinstance(shard, Shard) else shard
-    return Scan(client, sources, columns, where, asof_text(asof), key_range, limit, keys_only)
+    return Scan(client, sources, is_named, columns, where, asof_text(asof), key_range, limit, keys_only)
 
 
-def _named_sources(projections: Sequence[Projected]) -> dict[str, Table | Snapshot]:
-    """The tables by their names in the scan: those that dicts give to whole tables, or their own."""
-    found: list[tuple[str | None, Table | Snapshot]] = [pair for part in projections for pair in _sources(part, None)]
-    named: dict[str, Table | Snapshot] = {}
-    for source in dict.fromkeys(source for _, source in found):
+def _named_sources(projections: Sequence[Projected], tables: Mapping[str, Source]) -> dict[str, Source]:
+    """The tables by their names in the scan: as they are given, as dicts name whole tables, or their own."""
+    found = [pair for part in projections for pair in _sources(part, None)]
+    named = dict(tables)
+    for source in {id(source): source for _, source in found}.values():
+        if any(source is other for other in named.values()):
+            continue
         table = source if isinstance(source, Table) else source.table
-        given = next((name for name, other in found if other is source and name is not None), table.name)
-        if given in named:
-            raise InvalidArgumentError(f"two tables of the scan are named {given!r}: name one of them by a dict")
-        named[given] = source
+        name = next((name for name, other in found if other is source and name is not None), table.name)
+        if name in named:
+            raise InvalidArgumentError(f"two tables of the scan are named {name!r}: name them by the argument tables")
+        named[name] = source
     return named
 
 
-def _sources(part: Any, name: str | None) -> Iterator[tuple[str | None, Table | Snapshot]]:
+def _sources(part: Any, name: str | None) -> Iterator[tuple[str | None, Source]]:
     """The tables of a projection; whole ones with the name that a dict gives them."""
     match part:
         case Table() | Snapshot():
@@ -61,25 +66,25 @@ def _sources(part: Any, name: str | None) -> Iterator[tuple[str | None, Table | 
         case str() if name is not None:
             pass
         case _:
-            raise InvalidArgumentError(f"a {type(part).__name__} cannot be scanned: use tables, columns and dicts of them")
+            raise InvalidArgumentError(f"{type(part).__name__} cannot be scanned: use tables, columns and dicts of them")
 
 
-def _columns(part: Any, at: str, sources: Mapping[str, Table | Snapshot]) -> Iterator[tuple[str, str]]:
+def _columns(part: Any, at: str | None, names: Mapping[int, str]) -> Iterator[tuple[str, str]]:
     """Columns of the result: the path of each and what it is. A path that ends with `.*` is no expression."""
 
-    def path(source: Table | Snapshot, *inner: str) -> str:
-        name = next(name for name, other in sources.items() if other is source).replace('"', '""')
-        return ".".join([*([f'"{name}"'] if len(sources) > 1 else []), *inner, "*"])
+    def path(source: Source, *inner: str) -> str:
+        name = names.get(id(source), "").replace('"', '""')
+        return ".".join([*([f'"{name}"'] if name else []), *inner, "*"])
 
     match part:
         case Table() | Snapshot():
-            yield at, path(part)
+            yield at or "", path(part)
         case Projection():
             for column in part.paths:
-                keeps_name = not at or part.is_list
-                yield ".".join(filter(None, [at, column])) if keeps_name else at, path(part.source, column)
+                below = f"{at}.{column}" if at else column
+                yield below if at is None or part.is_list else at, path(part.source, column)
         case Mapping():
             for name, value in part.items():
-                yield from _columns(value, f"{at}.{name}" if at else name, sources)
+                yield from _columns(value, f"{at}.{name}" if at else name, names)
         case _:
-            yield at, part
+            yield at or "", part

@@ -36,7 +36,9 @@ class Scan:
 
     client: _spiral.Client
     sources: Mapping[str, Table | Snapshot]
-    """What is read, by the names that `where` has for several tables."""
+    """What is read, by name."""
+    is_named: bool
+    """Whether paths of columns begin with the name of their table."""
     columns: tuple[tuple[str, str], ...] | None
     """Columns of the result, by path, and what they are; all of them when None."""
     where: str | None
@@ -68,7 +70,7 @@ class Scan:
     ) -> _spiral.Plan:
         begin, end = (None, None) if self.key_range is None else (self.key_range.begin, self.key_range.end)
         options = self._options(unordered)
-        if len(sources) > 1:
+        if self.is_named:
             return self.client.scan(list(sources.items()), options, begin, end, asof)
         (source,) = sources.values()
         snapshot = source if isinstance(source, _spiral.Snapshot) else source.snapshot(asof)

@@ -100,7 +100,7 @@ def made_commit(native: tuple[int, int]) -> Commit:
 class Projection:
     """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`."""
 
-    source: Table | Snapshot
+    source: Source
     paths: tuple[str, ...]
     is_list: bool
     """Whether they were named by a list: then a name given to them stands for a struct of them."""
@@ -115,7 +115,7 @@ class Projection:
         return Projection(self.source, (f"{path}.{name}",), is_list=False)
 
 
-def project(source: Table | Snapshot, columns: str | Sequence[str]) -> Projection:
+def project(source: Source, columns: str | Sequence[str]) -> Projection:
     """Columns of a table or a version of it."""
     is_list = not isinstance(columns, str)
     paths: Sequence[str] = columns if not isinstance(columns, str) else [columns]
@@ -165,6 +165,10 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f'<Snapshot of table "{self._table.identifier}", version {self.version}>'
+
+
+Source: TypeAlias = "Table | Snapshot"
+"""What can be scanned."""
 
 
 class Table:
