@@ -175,9 +175,9 @@ class Client extends Handle {
   async scan(tables, options) {
     const { json, begin, end, numbers, signal } = scanOf(options, ["asof", "signal"], "options of a scan");
     const version = given.asof(options?.asof);
-    const sources = call(() => new native.ScanTables());
+    const sources = call(() => new native.ScanTables(version));
     eachSource(tables, (kind, name, source) => sources[kind](name, source));
-    const raw = await operate(this, signal, (raw, cancel) => raw.scan(sources, json, begin, end, version, cancel));
+    const raw = await operate(this, signal, (raw, cancel) => raw.scan(sources, json, begin, end, cancel));
     return new Plan(scopeOf(this), raw, numbers);
   }
 

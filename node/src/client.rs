@@ -68,11 +68,10 @@ impl Client {
         options: String,
         begin: Option<Array<'env>>,
         end: Option<Array<'env>>,
-        version: Option<String>,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, Plan>> {
-        let (options, asof) = (scan_options(&options, begin, end)?, asof(version.as_deref())?);
-        let planning = self.held.get()?.scan(tables.0.clone(), options, asof);
+        let options = scan_options(&options, begin, end)?;
+        let planning = self.held.get()?.scan(tables.list.clone(), options, tables.asof);
         cancel.promise(env, async move { planning.await.map(Plan::new) })
     }
 
@@ -84,24 +83,27 @@ impl Client {
 
 /// The tables of a scan under construction.
 #[napi]
-pub struct ScanTables(Vec<facade::ScanTable>);
+pub struct ScanTables {
+    list: Vec<facade::ScanTable>,
+    asof: Option<facade::Asof>,
+}
 
 #[napi]
 impl ScanTables {
     #[napi(constructor)]
-    pub fn new() -> Self {
-        Self(Vec::new())
+    pub fn new(version: Option<String>) -> napi::Result<Self> {
+        Ok(Self { list: Vec::new(), asof: asof(version.as_deref())? })
     }
 
     #[napi]
     pub fn table(&mut self, name: String, table: &Table) -> napi::Result<()> {
-        self.0.push(facade::ScanTable::new(name, &table.held.get()?));
+        self.list.push(facade::ScanTable::new(name, &table.held.get()?));
         Ok(())
     }
 
     #[napi]
     pub fn snapshot(&mut self, name: String, snapshot: &Snapshot) -> napi::Result<()> {
-        self.0.push(facade::ScanTable::at(name, &snapshot.held.get()?));
+        self.list.push(facade::ScanTable::at(name, &snapshot.held.get()?));
         Ok(())
     }
 }

@@ -70,7 +70,6 @@ impl Client {
     }
 
     /// Plans a scan over tables and snapshots by their names in it.
-    #[pyo3(signature = (tables, options, begin, end, asof))]
     fn scan(
         &self,
         py: Python<'_>,
