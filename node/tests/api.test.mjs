@@ -48,15 +48,16 @@ test("tables with the same key are scanned as one", async () => {
     { id: 1, people: { name: "ann" }, orders: { total: null } },
     { id: 2, people: { name: "bob" }, orders: { total: 20 } },
   ]);
-  const named = { columns: { who: "p.name", twice: "o.total * 2" }, where: "id = 2", int64: "number" };
-  const now = await client.scan({ p: people, o: orders }, named);
+  const columns = { who: "p.name", twice: "o.total * 2" };
+  const now = await client.scan({ p: people, o: orders }, { columns, where: "id = 2", int64: "number" });
   assert.deepEqual(await now.toRows(), [{ who: null, twice: 40 }]);
   assert.deepEqual((await now.take([1, 2])).toRows(), [{ who: null, twice: 40 }]);
   const stranger = await (await spiral.connect("memory:")).createTable("t", { id: "int64" });
   await assert.rejects(client.scan({ people, stranger }), { code: "invalid_argument" });
-  await assert.rejects(client.scan({ people: "people" }), { code: "invalid_argument" });
-  await assert.rejects(client.scan(undefined), { code: "invalid_argument" });
-  await assert.rejects(client.scan({ people }, { columns: { x: 1 } }), { code: "invalid_argument" });
+  const wrong = [[{ people: "people" }], [undefined], [{ people }, { columns: { x: 1 } }]];
+  for (const [tables, options] of /** @type {any[][]} */ (wrong)) {
+    await assert.rejects(client.scan(tables, options), { code: "invalid_argument" });
+  }
   await assert.rejects(client.scan({ people, orders }, { asof: 1 }), { code: "invalid_argument" });
 });
 

@@ -44,7 +44,7 @@ const changing = ["create_table", "write", "delete", "delete_where", "transactio
 
 class Run {
   constructor(spiral, client, readsOnly) {
-    Object.assign(this, { spiral, client, readsOnly, versions: new Map(), tables: new Map() });
+    Object.assign(this, { spiral, client, readsOnly, versions: new Map(), opened: new Map() });
   }
 
   async step(step, turn) {
@@ -53,7 +53,7 @@ class Run {
       return;
     }
     if (this.readsOnly && changing.includes(step.do)) {
-      if (step.do === "create_table" && !step.error) this.tables.set(nameOf(step), await this.client.table(nameOf(step)));
+      if (step.do === "create_table" && !step.error) this.opened.set(nameOf(step), await this.client.table(nameOf(step)));
       this.#count(step);
       return;
     }
@@ -81,12 +81,12 @@ class Run {
 
   async create_table(step) {
     const table = await this.client.createTable(nameOf(step), step.keys, { existOk: step.exist_ok });
-    this.tables.set(nameOf(step), table);
+    this.opened.set(nameOf(step), table);
     return {};
   }
 
   #table(step) {
-    return this.tables.get(nameOf(step));
+    return this.opened.get(nameOf(step));
   }
 
   async open_table(step) {

@@ -182,7 +182,7 @@ class Run:
     def __init__(self, root: spiral.Spiral, reads_only: bool) -> None:
         self.root = root
         self.project = root.project()
-        self.tables: dict[str, spiral.Table] = {}
+        self.opened: dict[str, spiral.Table] = {}
         self.versions: dict[str, int] = {}
         self.reads_only = reads_only
 
@@ -195,7 +195,7 @@ class Run:
             return
         if kind in CHANGES and self.reads_only:
             if kind == "create_table" and "error" not in step:
-                self.tables[name_of(step)] = self.project.table(name_of(step))
+                self.opened[name_of(step)] = self.project.table(name_of(step))
             self.count(step)
             return
         try:
@@ -220,7 +220,7 @@ class Run:
     def create_table(self, step: Json, turn: int | None) -> Json:
         keys = [(key["name"], key["type"]) for key in step["keys"]]
         name = name_of(step)
-        self.tables[name] = self.project.create_table(name, key_schema=keys, exist_ok=step.get("exist_ok", False))
+        self.opened[name] = self.project.create_table(name, key_schema=keys, exist_ok=step.get("exist_ok", False))
         return {}
 
     def open_table(self, step: Json, turn: int | None) -> Json:
@@ -242,12 +242,12 @@ class Run:
         return {} if commit is None else {"version": commit.version}
 
     def write(self, step: Json, turn: int | None) -> Json:
-        return self.change(self.tables[name_of(step)], step, turn)
+        return self.change(self.opened[name_of(step)], step, turn)
 
     delete = delete_where = write
 
     def transaction(self, step: Json, turn: int | None) -> Json:
-        transaction = self.tables[name_of(step)].txn()
+        transaction = self.opened[name_of(step)].txn()
         for inner in step["steps"]:
             self.change(transaction, inner, turn)
         if step["end"] == "abort":
@@ -259,7 +259,7 @@ class Run:
         return step.get("asof", self.versions[name_of(step)] if self.reads_only else None)
 
     def source(self, step: Json) -> spiral.Table | spiral.Snapshot:
-        table, asof = self.tables[name_of(step)], self.asof(step)
+        table, asof = self.opened[name_of(step)], self.asof(step)
         return table if asof is None else table.snapshot(asof)
 
     def plan(self, step: Json, turn: int | None) -> spiral.Plan:
@@ -271,7 +271,7 @@ class Run:
             tables = {source.get("name", name_of(source)): self.source(source) for source in step["tables"]}
             columns = {**{path: path for path in step.get("select", [])}, **columns}
             return scan(*([columns] if columns else []), tables=tables, **options).plan()
-        table = self.tables[name_of(step)]
+        table = self.opened[name_of(step)]
         named = {name: table[value] if re.fullmatch(r"[\w.]+(\.\*)?", value) else value for name, value in columns.items()}
         selected = [table[step["select"]]] if "select" in step else [] if named else [table]
         return scan(*selected, *([named] if named else []), asof=self.asof(step), **options).plan()
@@ -291,11 +291,11 @@ class Run:
         return {**rows_of(plan.schema, [taken.rows]), "positions": taken.positions.to_pylist()}
 
     def schema(self, step: Json, turn: int | None) -> Json:
-        columns = self.tables[name_of(step)].snapshot(self.asof(step)).columns()
+        columns = self.opened[name_of(step)].snapshot(self.asof(step)).columns()
         return {"columns": [{"path": c.path, "type": c.type, "key": c.is_key} for c in columns]}
 
     def history(self, step: Json, turn: int | None) -> Json:
-        return {"versions": [entry.version for entry in self.tables[name_of(step)].history(step.get("limit", 100))]}
+        return {"versions": [entry.version for entry in self.opened[name_of(step)].history(step.get("limit", 100))]}
 
     def cancelled_scan(self, step: Json, turn: int | None) -> Json:
         token = spiral.CancelToken()
