@@ -74,14 +74,14 @@ def _columns(part: Any, at: str | None, names: Mapping[int, str]) -> Iterator[tu
 
     def path(source: Source, *inner: str) -> str:
         name = names.get(id(source), "").replace('"', '""')
-        return ".".join([*([f'"{name}"'] if name else []), *inner, "*"])
+        return ".".join(filter(None, [f'"{name}"' if name else "", *inner, "*"]))
 
     match part:
         case Table() | Snapshot():
             yield at or "", path(part)
         case Projection():
             for column in part.paths:
-                below = f"{at}.{column}" if at else column
+                below = ".".join(filter(None, [at, column]))
                 yield below if at is None or part.is_list else at, path(part.source, column)
         case Mapping():
             for name, value in part.items():

@@ -98,7 +98,7 @@ def made_commit(native: tuple[int, int]) -> Commit:
 
 @dataclass(frozen=True)
 class Projection:
-    """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`."""
+    """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`, `table["*"]`."""
 
     source: Source
     paths: tuple[str, ...]
@@ -119,7 +119,7 @@ def project(source: Source, columns: str | Sequence[str]) -> Projection:
     """Columns of a table or a version of it."""
     is_list = not isinstance(columns, str)
     paths: Sequence[str] = columns if not isinstance(columns, str) else [columns]
-    return Projection(source, tuple(path.removesuffix(".*") for path in paths), is_list)
+    return Projection(source, tuple("" if path == "*" else path.removesuffix(".*") for path in paths), is_list)
 
 
 class Snapshot:

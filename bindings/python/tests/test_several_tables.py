@@ -53,6 +53,7 @@ def test_a_dict_names_columns_tables_and_expressions(
     ]
     assert rows(root.scan({"a": {"b": people["info"]["age"]}}, where="id = 1")) == [{"a": {"b": 31}}]
     assert rows(root.scan({"": people["info"]}, where="id = 1")) == [{"age": 31, "tall": 1}]
+    assert rows(root.scan({"all": people[["*"]]}, limit=1)) == [{"id": 1, "all": {"name": "ann", "info": {"age": 31, "tall": 1}}}]
     assert rows(root.scan({"n": people["name"], "old": "info.age > 30"}, limit=1)) == [{"n": "ann", "old": True}]
     assert scan.schema.names == ["id", "key", "about", "shop", "due"]
     with pytest.raises(spiral.InvalidArgumentError, match="int cannot be scanned"):
