@@ -265,14 +265,16 @@ class Run:
     def plan(self, step: Json, turn: int | None) -> spiral.Plan:
         bound = {name: [given(part, turn) for part in step[name]] for name in ("begin", "end") if name in step}
         scan = self.root.scan_keys if step.get("keys_only") else self.root.scan
-        options = {"where": step.get("where"), "limit": step.get("limit"), "shard": spiral.KeyRange(**bound) if bound else None}
+        shard = spiral.KeyRange(**bound) if bound else None
+        options = {"where": step.get("where"), "limit": step.get("limit"), "shard": shard}
         columns = dict(step.get("columns", []))
         if "tables" in step:
             tables = {source.get("name", name_of(source)): self.source(source) for source in step["tables"]}
             columns = {**{path: path for path in step.get("select", [])}, **columns}
             return scan(*([columns] if columns else []), tables=tables, **options).plan()
         table = self.opened[name_of(step)]
-        named = {name: table[value] if re.fullmatch(r"[\w.]+(\.\*)?", value) else value for name, value in columns.items()}
+        is_path = re.compile(r"[\w.]+(\.\*)?").fullmatch
+        named = {name: table[value] if is_path(value) else value for name, value in columns.items()}
         selected = [table[step["select"]]] if "select" in step else [] if named else [table]
         return scan(*selected, *([named] if named else []), asof=self.asof(step), **options).plan()
 

@@ -46,14 +46,16 @@ def test_tables_stand_side_by_side(root: spiral.Spiral, people: spiral.Table, or
 def test_a_dict_names_columns_tables_and_expressions(
     root: spiral.Spiral, people: spiral.Table, orders: spiral.Table
 ) -> None:
-    named = {"key": people["id"], "about": people[["name", "info.*"]], "shop": orders, "due": "shop.total + people.info.age"}
+    about = people[["name", "info.*"]]
+    named = {"key": people["id"], "about": about, "shop": orders, "due": "shop.total + people.info.age"}
     scan = root.scan(named, where="shop.total < 25")
     assert rows(scan) == [
         {"id": 2, "key": 2, "about": {"name": "bob", "info": {"age": 25, "tall": 2}}, "shop": {"total": 20}, "due": 45}
     ]
     assert rows(root.scan({"a": {"b": people["info"]["age"]}}, where="id = 1")) == [{"a": {"b": 31}}]
     assert rows(root.scan({"": people["info"]}, where="id = 1")) == [{"age": 31, "tall": 1}]
-    assert rows(root.scan({"all": people[["*"]]}, limit=1)) == [{"id": 1, "all": {"name": "ann", "info": {"age": 31, "tall": 1}}}]
+    ann = {"name": "ann", "info": {"age": 31, "tall": 1}}
+    assert rows(root.scan({"all": people[["*"]]}, limit=1)) == [{"id": 1, "all": ann}]
     assert rows(root.scan({"n": people["name"], "old": "info.age > 30"}, limit=1)) == [{"n": "ann", "old": True}]
     assert scan.schema.names == ["id", "key", "about", "shop", "due"]
     with pytest.raises(spiral.InvalidArgumentError, match="int cannot be scanned"):
@@ -65,16 +67,17 @@ def test_tables_are_named_by_argument(root: spiral.Spiral, people: spiral.Table,
     people.write([{"id": 2, "name": "ben"}])
     people.delete([3])
     versions = {"then": before, "now": people}
-    plan = root.scan({"was": before["name"], "name": people["name"]}, tables=versions, where="then.name != now.name").plan()
+    names = {"was": before["name"], "name": people["name"]}
+    plan = root.scan(names, tables=versions, where="then.name != now.name").plan()
     assert plan.to_table().to_pylist() == [{"was": "bob", "name": "ben"}]
     assert plan.versions == {"then": 2, "now": 4}
     with pytest.raises(spiral.InvalidArgumentError, match="several versions"):
         _ = plan.version
     assert repr(plan).endswith("version 2, 4>")
     deleted = root.scan(tables=versions, where="now.name is null and then.name is not null")
-    assert rows(deleted) == [
-        {"id": 3, "then": {"name": "cem", "info": {"age": None, "tall": 3}}, "now": {"name": None, "info": {"age": None, "tall": None}}}
-    ]
+    cem = {"name": "cem", "info": {"age": None, "tall": 3}}
+    nobody = {"name": None, "info": {"age": None, "tall": None}}
+    assert rows(deleted) == [{"id": 3, "then": cem, "now": nobody}]
     assert rows(root.scan({"x": "p.name"}, tables={"p": people}, limit=1)) == [{"x": "ann"}]
     with pytest.raises(spiral.InvalidArgumentError, match="'people'"):
         root.scan(before, people)
@@ -84,7 +87,8 @@ def test_tables_are_named_by_argument(root: spiral.Spiral, people: spiral.Table,
 
 def test_keys_of_several_tables(root: spiral.Spiral, people: spiral.Table, orders: spiral.Table) -> None:
     assert rows(root.scan_keys(people, orders)) == [{"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}]
-    assert rows(root.scan_keys(people["info"], orders["total"], where="people.info.age is null")) == [{"id": 3}, {"id": 4}]
+    groups = root.scan_keys(people["info"], orders["total"], where="people.info.age is null")
+    assert rows(groups) == [{"id": 3}, {"id": 4}]
 
 
 def test_rows_of_several_tables_are_taken_and_streamed_in_any_order(
