@@ -82,8 +82,8 @@ class Spiral:
     ) -> Scan:
         """What to read of one table, or of several with the same key columns.
 
-        A row exists if any column group that is referred to has its key, in whichever table; what a table lacks is null.
-        The key columns of whole tables come first and once.
+        A row exists if any column group that is referred to has its key, in whichever table; what a table lacks is
+        null. The key columns of whole tables come first and once.
 
         Arguments:
             projections: A table, a snapshot, or columns: `table[["a", "group.b"]]`, in the order of the result. A dict
@@ -91,9 +91,9 @@ class Spiral:
                 stand under their new names, whole tables and lists of columns as structs; text is an expression.
             tables: The tables by the names that text has for them; without projections, each is returned as a struct.
             where: Rows to keep: `"distance > 1000 and origin in ('SFO', 'LAX')"`. Where there are several tables, or
-                `tables` are named, columns other than key columns begin with the name of their table: `"flights.distance
-                > 1000 and weather.wind is null"`. So they do in expressions. A table that `tables` does not name has
-                the name that a dict gives it as a whole, or its own.
+                `tables` are named, columns other than key columns begin with the name of their table, as they do in
+                expressions: `"flights.distance > 1000 and weather.wind is null"`. A table that `tables` does not name
+                has the name that a dict gives it as a whole, or its own.
             asof: An older version, by a time; by its number where there is one table.
             shard: Rows to read, by key.
             limit: Rows after which to stop reading.

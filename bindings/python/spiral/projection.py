@@ -66,7 +66,8 @@ def _sources(part: Any, name: str | None) -> Iterator[tuple[str | None, Source]]
         case str() if name is not None:
             pass
         case _:
-            raise InvalidArgumentError(f"{type(part).__name__} cannot be scanned: use tables, columns and dicts of them")
+            kind = type(part).__name__
+            raise InvalidArgumentError(f"{kind} cannot be scanned: use tables, columns and dicts of them")
 
 
 def _columns(part: Any, at: str | None, names: Mapping[int, str]) -> Iterator[tuple[str, str]]:

@@ -98,7 +98,7 @@ def made_commit(native: tuple[int, int]) -> Commit:
 
 @dataclass(frozen=True)
 class Projection:
-    """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`, `table["*"]`."""
+    """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`; `*` is all."""
 
     source: Source
     paths: tuple[str, ...]
