@@ -98,7 +98,7 @@ def made_commit(native: tuple[int, int]) -> Commit:
 
 @dataclass(frozen=True)
 class Projection:
-    """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`; `*` is all."""
+    """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`; `*` for all."""
 
     source: Source
     paths: tuple[str, ...]
