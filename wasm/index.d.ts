@@ -166,6 +166,26 @@ export class Client extends Handle {
   table(name: string, options?: Cancellable): Promise<Table>;
   /** Opens the table whose own folder the URL names: one that was copied, or is served, by itself. */
   tableAtRoot(options?: Cancellable): Promise<Table>;
+  /**
+   * Plans a scan over tables with the same key columns, by names that paths begin with:
+   *
+   * ```js
+   * const plan = await client.scan({ flights, weather }, {
+   *   columns: { id: "id", distance: "flights.distance", wind: "weather.wind" },
+   *   where: "flights.distance > 1000 and weather.wind is not null",
+   * });
+   * ```
+   *
+   * The result has the key columns once, then a struct for each table, unless options choose. A row exists if any column
+   * group that is referred to has its key, in whichever table; what a table lacks is null. `asof` a time holds for all
+   * tables; where there are several, pass snapshots instead of the number of a version.
+   * @throws {InvalidArgumentError} `key_schema_mismatch`, `unknown_column`, `invalid_name` where two columns of the result
+   * have one name
+   */
+  scan(
+    tables: Record<string, Table | Snapshot>,
+    options?: ScanOptions & { asof?: Asof } & Cancellable,
+  ): Promise<Plan>;
   /** The names of all tables: `dataset.table`, with `project/` before it unless that is the default. */
   tables(options?: Cancellable): Promise<string[]>;
   /**
@@ -222,8 +242,16 @@ export interface IntegerOptions {
 
 /** What to read. */
 export interface ScanOptions extends IntegerOptions {
-  /** Paths of columns and column groups, in the order of the result; everything by default. */
+  /**
+   * Paths of columns and column groups, `a`, `group.a`, `group` or `group.*`, in the order of the result; everything by
+   * default. In a scan over several tables they begin with the name of a table.
+   */
   select?: string[];
+  /**
+   * More columns of the result by their names: expressions, or paths of what stands there under that name. The empty name
+   * is the top of the result, for the columns of a group or a table.
+   */
+  columns?: Record<string, string>;
   /** Rows to keep: `distance > 1000 and origin in ('SFO', 'LAX')`. */
   where?: string;
   /** The first key, included. It may name only the first parts of a key. */
@@ -234,7 +262,7 @@ export interface ScanOptions extends IntegerOptions {
   limit?: number;
   /** Lets batches come as they are ready instead of in key order. */
   unordered?: boolean;
-  /** Only the keys. */
+  /** Only the keys, of rows that exist in any column group: of those selected, if any are. */
   keysOnly?: boolean;
 }
 

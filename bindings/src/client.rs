@@ -110,6 +110,11 @@ impl Client {
         &self.root.url
     }
 
+    /// Whether both are handles of one client.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
     pub(crate) fn runtime(&self) -> &RuntimeRef {
         &self.root.runtime
     }

@@ -124,8 +124,12 @@ fn key_prefix(schema: &KeySchema, parts: &[Value]) -> Result<spiral_core::key::K
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScanOptions {
-    /// Paths of columns and column groups, `a` or `group.a`, in the order of the result; everything by default.
+    /// Paths of columns and column groups, `a`, `group.a`, `group` or `group.*`, in the order of the result; everything
+    /// by default. In scans over several tables they begin with the name of a table.
     pub select: Option<Vec<String>>,
+    /// More columns of the result, by name: an expression, or the path of what stands there under that name. The empty
+    /// name is the top of the result, for the columns of a group or a table.
+    pub columns: Vec<(String, String)>,
     /// Rows to keep, as text: `distance > 1000 and origin in ('SFO', 'LAX')`.
     #[serde(rename = "where")]
     pub filter: Option<String>,
@@ -136,7 +140,7 @@ pub struct ScanOptions {
     pub limit: Option<u64>,
     /// Let batches come as they are ready instead of in key order.
     pub unordered: bool,
-    /// Only the keys of rows that exist in any column group.
+    /// Only the keys, of rows that exist in any column group: of those that are selected, if any are.
     pub keys_only: bool,
     /// How strings are handed out.
     pub strings: StringTypes,

@@ -12,21 +12,27 @@ use spiral_core::scan;
 use spiral_core::{Code, Error, Result};
 
 use crate::options::Metrics;
-use crate::table::Table;
-use crate::work::Work;
+use crate::snapshot::Snapshot;
+use crate::work::{Subject, Work};
 
 pub use spiral_core::scan::Taken;
 
 /// A planned scan, ready to stream any number of times, or to take rows by key. Clones are the same plan.
 #[derive(Clone)]
 pub struct Plan {
-    table: Table,
+    subject: Subject,
     engine: scan::Plan,
+    snapshots: Arc<[Snapshot]>,
 }
 
 impl Plan {
-    pub(crate) fn new(table: Table, engine: scan::Plan) -> Self {
-        Self { table, engine }
+    pub(crate) fn new(subject: Subject, engine: scan::Plan, snapshots: Vec<Snapshot>) -> Self {
+        Self { subject, engine, snapshots: snapshots.into() }
+    }
+
+    /// The versions that it reads, one of each table.
+    pub fn snapshots(&self) -> &[Snapshot] {
+        &self.snapshots
     }
 
     /// The schema of the batches.
@@ -34,7 +40,7 @@ impl Plan {
         self.engine.schema()
     }
 
-    /// The key columns of the table.
+    /// The key columns of the tables.
     pub fn key_schema(&self) -> SchemaRef {
         Arc::new(self.engine.key_schema().to_arrow())
     }
@@ -56,13 +62,13 @@ impl Plan {
 
     /// Streams the rows, from the beginning.
     pub fn batches(&self) -> Batches {
-        Batches::start(&self.table, &self.engine)
+        Batches::start(&self.subject, &self.engine)
     }
 
     /// All rows at once.
     pub fn collect(&self) -> Work<Vec<RecordBatch>> {
         let plan = self.engine.clone();
-        self.table.start(async move { futures::TryStreamExt::try_collect(plan.stream()).await })
+        self.subject.start(async move { futures::TryStreamExt::try_collect(plan.stream()).await })
     }
 
     /// The rows of some keys, which may come in any order, repeatedly, or not exist. The plan's filter and ranges
@@ -72,7 +78,7 @@ impl Plan {
     /// `MissingKeyColumn`, `NullKey`, `TypeMismatch` for keys of another schema; the store's codes.
     pub fn take(&self, keys: RecordBatch) -> Work<Taken> {
         let plan = self.engine.clone();
-        self.table.start(async move { plan.take(&keys).await })
+        self.subject.start(async move { plan.take(&keys).await })
     }
 }
 
@@ -80,7 +86,7 @@ impl Plan {
 /// batch more; closing or dropping the last handle ends all its work. Clones are the same stream.
 #[derive(Clone)]
 pub struct Batches {
-    table: Table,
+    subject: Subject,
     schema: SchemaRef,
     state: Arc<Mutex<State>>,
     reading: Arc<std::sync::Mutex<Option<Task<()>>>>,
@@ -93,10 +99,10 @@ struct State {
 }
 
 impl Batches {
-    fn start(table: &Table, plan: &scan::Plan) -> Self {
+    fn start(subject: &Subject, plan: &scan::Plan) -> Self {
         let (mut sender, batches) = mpsc::channel(0);
         let mut stream = plan.stream();
-        let reading = table.client().runtime().spawn_task(async move {
+        let reading = subject.client().runtime().spawn_task(async move {
             while let Some(batch) = stream.next().await {
                 if sender.send(batch).await.is_err() {
                     return;
@@ -104,7 +110,7 @@ impl Batches {
             }
         });
         Self {
-            table: table.clone(),
+            subject: subject.clone(),
             schema: plan.schema(),
             state: Arc::new(Mutex::new(State { batches, ended: false })),
             reading: Arc::new(std::sync::Mutex::new(Some(reading))),
@@ -123,7 +129,7 @@ impl Batches {
     /// `Cancelled` when the stream was closed while it was read; the store's codes, after which the stream has ended.
     pub fn next(&self) -> Work<Option<RecordBatch>> {
         let (state, reading) = (Arc::clone(&self.state), Arc::clone(&self.reading));
-        self.table.wait(async move {
+        self.subject.wait(async move {
             let mut state = state.lock().await;
             if state.ended {
                 return Ok(None);

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use spiral_core::Result;
-use spiral_core::expr::parse;
-use spiral_core::scan::{self, Scan};
 use spiral_core::table::{self, Asof};
-use spiral_core::types::ColumnPath;
 
 use crate::options::ScanOptions;
 use crate::plan::Plan;
+use crate::scan::plan;
 use crate::table::{ColumnInfo, Table, column_info};
 use crate::work::Work;
 
@@ -70,8 +68,9 @@ impl Snapshot {
     /// # Errors
     /// `UnknownColumn`, `TypeMismatch`, `InvalidExpression`; the store's codes.
     pub fn scan(&self, options: ScanOptions) -> Work<Plan> {
-        let (engine, table) = (self.engine.clone(), self.table.clone());
-        self.table.start(async move { plan(&engine, &options).await }).map_ok(|plan| Plan::new(table, plan))
+        let (engine, snapshot) = (self.engine.clone(), self.clone());
+        let planning = self.table.start(async move { plan(engine.scan(), &options).await });
+        planning.map_ok(|plan| Plan::new(snapshot.table.subject(), plan, vec![snapshot]))
     }
 }
 
@@ -81,22 +80,4 @@ pub(crate) async fn at(table: &table::Table, asof: Option<Asof>) -> Result<table
         None => table.refresh().await,
         Some(asof) => table.snapshot_asof(asof).await,
     }
-}
-
-pub(crate) async fn plan(snapshot: &table::Snapshot, options: &ScanOptions) -> Result<scan::Plan> {
-    let mut scan = if options.keys_only { Scan::keys(snapshot) } else { snapshot.scan() };
-    if let Some(paths) = &options.select {
-        scan = scan.select(paths.iter().map(|path| ColumnPath::parse(path)).collect::<Result<Vec<_>>>()?);
-    }
-    if let Some(filter) = &options.filter {
-        scan = scan.with_filter(parse(filter)?);
-    }
-    if let Some(limit) = options.limit {
-        scan = scan.with_limit(limit);
-    }
-    if options.unordered {
-        scan = scan.unordered();
-    }
-    let ranges = options.ranges(snapshot.table().key_schema())?;
-    scan.with_ranges(&ranges).with_profile(options.strings.into()).plan().await
 }

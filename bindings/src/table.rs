@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{FieldRef, SchemaRef};
+use spiral_core::Result;
 use spiral_core::expr::parse;
 use spiral_core::table::{self, Asof, HistoryEntry};
 use spiral_core::transaction::{CommitInfo, WriteMode};
-use spiral_core::{Error, Result};
 
 use crate::client::Client;
 use crate::options::{ScanOptions, WriteOptions};
 use crate::plan::Plan;
+use crate::scan;
 use crate::snapshot::{self, Snapshot};
 use crate::transaction::Transaction;
 use crate::value::type_text;
-use crate::work::Work;
+use crate::work::{Subject, Work};
 
 /// A table. Clones are the same handle.
 #[derive(Clone)]
@@ -72,17 +73,16 @@ impl Table {
         Arc::new(self.engine.key_schema().to_arrow())
     }
 
+    /// What its work is about.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject::new(&self.client, &self.name)
+    }
+
     pub(crate) fn start<T: Send + 'static>(
         &self,
         operation: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Work<T> {
-        let name = Arc::clone(&self.name);
-        self.client.start(async move { operation.await.map_err(|error: Error| error.with_table(&*name)) })
-    }
-
-    pub(crate) fn wait<T>(&self, waiting: impl Future<Output = Result<T>> + Send + 'static) -> Work<T> {
-        let name = Arc::clone(&self.name);
-        self.client.wait(async move { waiting.await.map_err(|error: Error| error.with_table(&*name)) })
+        self.subject().start(operation)
     }
 
     /// The newest version, or an older one.
@@ -100,8 +100,11 @@ impl Table {
     /// `UnknownColumn`, `TypeMismatch`, `InvalidExpression`, those of [`Table::snapshot`].
     pub fn scan(&self, options: ScanOptions, asof: Option<Asof>) -> Work<Plan> {
         let (engine, table) = (self.engine.clone(), self.clone());
-        self.start(async move { snapshot::plan(&snapshot::at(&engine, asof).await?, &options).await })
-            .map_ok(|plan| Plan::new(table, plan))
+        let planning = self.start(async move {
+            let snapshot = snapshot::at(&engine, asof).await?;
+            Ok((scan::plan(snapshot.scan(), &options).await?, snapshot))
+        });
+        planning.map_ok(|(plan, found)| Plan::new(table.subject(), plan, vec![Snapshot::new(table, found)]))
     }
 
     /// Upserts rows, in one transaction. Batches have all key columns, in any order of keys, and any value columns;

@@ -1,11 +1,12 @@
 //! Operations in flight.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
-use spiral_core::Result;
 use spiral_core::runtime::RuntimeExt;
+use spiral_core::{Error, Result};
 
 use crate::client::Client;
 
@@ -34,6 +35,36 @@ impl<T: 'static> Work<T> {
     {
         let Self { result, _client } = self;
         Work { result: Box::pin(async move { result.await.map(map) }), _client }
+    }
+}
+
+/// A client and the name of what its work is about, which errors tell.
+#[derive(Clone)]
+pub(crate) struct Subject {
+    client: Client,
+    name: Arc<str>,
+}
+
+impl Subject {
+    pub(crate) fn new(client: &Client, name: &str) -> Self {
+        Self { client: client.clone(), name: name.into() }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn start<T: Send + 'static>(
+        &self,
+        operation: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Work<T> {
+        let name = Arc::clone(&self.name);
+        self.client.start(async move { operation.await.map_err(|error: Error| error.with_table(&*name)) })
+    }
+
+    pub(crate) fn wait<T>(&self, waiting: impl Future<Output = Result<T>> + Send + 'static) -> Work<T> {
+        let name = Arc::clone(&self.name);
+        self.client.wait(async move { waiting.await.map_err(|error: Error| error.with_table(&*name)) })
     }
 }
 

@@ -77,6 +77,8 @@ codes! {
     MissingKeyColumn = "missing_key_column" => InvalidArgument;
     /// The key schema is empty, repeats a name, or uses a type that cannot be a key.
     InvalidKeySchema = "invalid_key_schema" => InvalidArgument;
+    /// Tables that are read together have different key columns.
+    KeySchemaMismatch = "key_schema_mismatch" => InvalidArgument;
     /// A column is written or compared with a type other than its own.
     TypeMismatch = "type_mismatch" => InvalidArgument;
     /// A struct value is null and nulls are not pushed down to its leaves.

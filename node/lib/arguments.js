@@ -63,6 +63,13 @@ const columnTypes = (types) =>
     text(type, "the type of a column"),
   ]);
 
+/** Columns of a result as pairs of names and expressions. */
+function columns(given) {
+  if (given === undefined) return undefined;
+  if (typeof given !== "object" || given === null) throw invalid("columns are not an object of names and expressions");
+  return Object.entries(given).map(([name, value]) => [text(name, "the name of a column"), text(value, "a column")]);
+}
+
 /** The parts of a key; a key of one part may be given without a list. */
 function key(given) {
   if (given === undefined) return undefined;
@@ -126,4 +133,4 @@ function pieces(data) {
   return typeof iterate === "function" ? iterate.call(data) : [data].values();
 }
 
-module.exports = { text, options, plain, keyColumns, columnTypes, key, keys, asof, pass, pieces };
+module.exports = { text, options, plain, keyColumns, columnTypes, columns, key, keys, asof, pass, pieces };

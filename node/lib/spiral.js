@@ -172,6 +172,15 @@ class Client extends Handle {
     return new Table(scopeOf(this), await operate(this, signal, (raw, cancel) => raw.tableAtRoot(cancel)));
   }
 
+  async scan(tables, options) {
+    const { json, begin, end, numbers, signal } = scanOf(options, ["asof", "signal"], "options of a scan");
+    const version = given.asof(options?.asof);
+    const sources = call(() => new native.ScanTables(version));
+    eachSource(tables, (kind, name, source) => sources[kind](name, source));
+    const raw = await operate(this, signal, (raw, cancel) => raw.scan(sources, json, begin, end, cancel));
+    return new Plan(scopeOf(this), raw, numbers);
+  }
+
   async tables(options) {
     const { signal } = given.options(options, ["signal"], "options of tables");
     return operate(this, signal, (raw, cancel) => raw.tables(cancel));
@@ -196,7 +205,7 @@ class Client extends Handle {
   }
 }
 
-const scanNames = ["select", "where", "begin", "end", "limit", "unordered", "keysOnly", "int64"];
+const scanNames = ["select", "columns", "where", "begin", "end", "limit", "unordered", "keysOnly", "int64"];
 
 /** Options of a scan in the engine's form, and how its integers are handed out. */
 function scanOf(options, more, what) {
@@ -207,6 +216,7 @@ function scanOf(options, more, what) {
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) throw invalid("limit is not a number of rows");
   const engine = {
     select: known.select?.map((path) => given.text(path, "the path of a column")),
+    columns: given.columns(known.columns),
     where: known.where === undefined ? undefined : given.text(known.where, "where"),
     limit,
     unordered: Boolean(known.unordered),
@@ -214,6 +224,17 @@ function scanOf(options, more, what) {
   };
   const [begin, end] = [given.key(known.begin), given.key(known.end)];
   return { json: JSON.stringify(engine), begin, end, numbers: known.int64 === "number", signal: known.signal };
+}
+
+/** Calls for each of a scan's tables with what it is, its name there and its engine's side. */
+function eachSource(tables, add) {
+  if (typeof tables !== "object" || tables === null) throw invalid("the tables of a scan are not an object");
+  for (const [name, source] of Object.entries(tables)) {
+    const kind = source instanceof Table ? "table" : source instanceof Snapshot ? "snapshot" : undefined;
+    if (!kind) throw invalid(`${JSON.stringify(name)} is neither a table nor a snapshot`);
+    const [label, raw] = [given.text(name, "the name of a table"), rawOf(source)];
+    call(() => add(kind, label, raw));
+  }
 }
 
 async function takeFrom(planned, keys, signal) {

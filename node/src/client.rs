@@ -1,12 +1,13 @@
 //! Roots of tables.
 
-use napi::bindgen_prelude::{Env, PromiseRaw};
+use napi::bindgen_prelude::{Array, Env, PromiseRaw};
 use napi_derive::napi;
 use spiral_bindings::{self as facade, ClientOptions, KeyColumn};
 
 use crate::errors::thrown;
 use crate::handle::{Cancel, Held};
-use crate::table::Table;
+use crate::plan::Plan;
+use crate::table::{Snapshot, Table, asof, scan_options};
 
 /// Opens a root. `options` is JSON.
 #[napi]
@@ -60,6 +61,21 @@ impl Client {
     }
 
     #[napi]
+    pub fn scan<'env>(
+        &self,
+        env: &'env Env,
+        tables: &ScanTables,
+        options: String,
+        begin: Option<Array<'env>>,
+        end: Option<Array<'env>>,
+        cancel: &Cancel,
+    ) -> napi::Result<PromiseRaw<'env, Plan>> {
+        let options = scan_options(&options, begin, end)?;
+        let planning = self.held.get()?.scan(tables.list.clone(), options, tables.asof);
+        cancel.promise(env, async move { planning.await.map(Plan::new) })
+    }
+
+    #[napi]
     pub fn tables<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Vec<String>>> {
         cancel.promise(env, self.held.get()?.tables())
     }
@@ -83,5 +99,32 @@ impl Client {
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, ()>> {
         cancel.promise(env, self.held.get()?.drop_table(&name))
+    }
+}
+
+/// The tables of a scan under construction.
+#[napi]
+pub struct ScanTables {
+    list: Vec<facade::ScanTable>,
+    asof: Option<facade::Asof>,
+}
+
+#[napi]
+impl ScanTables {
+    #[napi(constructor)]
+    pub fn new(version: Option<String>) -> napi::Result<Self> {
+        Ok(Self { list: Vec::new(), asof: asof(version.as_deref())? })
+    }
+
+    #[napi]
+    pub fn table(&mut self, name: String, table: &Table) -> napi::Result<()> {
+        self.list.push(facade::ScanTable::new(name, &table.held.get()?));
+        Ok(())
+    }
+
+    #[napi]
+    pub fn snapshot(&mut self, name: String, snapshot: &Snapshot) -> napi::Result<()> {
+        self.list.push(facade::ScanTable::at(name, &snapshot.held.get()?));
+        Ok(())
     }
 }

@@ -63,12 +63,12 @@ impl From<facade::HistoryEntry> for HistoryEntry {
 }
 
 /// A version number or a time, as text.
-fn asof(text: Option<&str>) -> napi::Result<Option<facade::Asof>> {
+pub(crate) fn asof(text: Option<&str>) -> napi::Result<Option<facade::Asof>> {
     text.map(asof_text).transpose().map_err(|error| thrown(&error))
 }
 
 /// `options` is JSON, `begin` and `end` are keys.
-fn scan_options(options: &str, begin: Option<Array>, end: Option<Array>) -> napi::Result<ScanOptions> {
+pub(crate) fn scan_options(options: &str, begin: Option<Array>, end: Option<Array>) -> napi::Result<ScanOptions> {
     let mut options = ScanOptions::from_json(options).map_err(|error| thrown(&error))?;
     options.strings = StringTypes::Plain;
     let bounds = KeyBounds { begin: begin.map(key).transpose()?, end: end.map(key).transpose()? };
@@ -85,7 +85,7 @@ async fn row_types(table: &facade::Table, types: &[String]) -> Result<facade::Ro
 
 #[napi]
 pub struct Table {
-    held: Held<facade::Table>,
+    pub(crate) held: Held<facade::Table>,
 }
 
 impl Table {
@@ -202,7 +202,7 @@ impl Table {
 
 #[napi]
 pub struct Snapshot {
-    held: Held<facade::Snapshot>,
+    pub(crate) held: Held<facade::Snapshot>,
 }
 
 #[napi]

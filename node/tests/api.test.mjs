@@ -35,6 +35,32 @@ test("tables are written, scanned, taken from, deleted from", async () => {
   client.close();
 });
 
+test("tables with the same key are scanned as one", async () => {
+  const client = await spiral.connect("memory:");
+  const people = await client.createTable("people", { id: "int64" });
+  const orders = await client.createTable("orders", { id: "int64" });
+  await people.write([{ id: 1, name: "ann" }, { id: 2, name: "bob" }]);
+  await orders.write([{ id: 2, total: 20 }]);
+  const before = await people.snapshot();
+  await people.delete([[2]]);
+  const plan = await client.scan({ people: before, orders }, { int64: "number" });
+  assert.deepEqual(await plan.toRows(), [
+    { id: 1, people: { name: "ann" }, orders: { total: null } },
+    { id: 2, people: { name: "bob" }, orders: { total: 20 } },
+  ]);
+  const columns = { who: "p.name", twice: "o.total * 2" };
+  const now = await client.scan({ p: people, o: orders }, { columns, where: "id = 2", int64: "number" });
+  assert.deepEqual(await now.toRows(), [{ who: null, twice: 40 }]);
+  assert.deepEqual((await now.take([1, 2])).toRows(), [{ who: null, twice: 40 }]);
+  const stranger = await (await spiral.connect("memory:")).createTable("t", { id: "int64" });
+  await assert.rejects(client.scan({ people, stranger }), { code: "invalid_argument" });
+  const wrong = [[{ people: "people" }], [undefined], [{ people }, { columns: { x: 1 } }]];
+  for (const [tables, options] of /** @type {any[][]} */ (wrong)) {
+    await assert.rejects(client.scan(tables, options), { code: "invalid_argument" });
+  }
+  await assert.rejects(client.scan({ people, orders }, { asof: 1 }), { code: "invalid_argument" });
+});
+
 test("a folder keeps tables, named by path, by URL and by its own", async (context) => {
   const path = folder(context);
   const first = await connect(path);

@@ -23,6 +23,10 @@ export async function use(signal: AbortSignal): Promise<HistoryEntry[]> {
     if (error instanceof SpiralError) console.log(error.kind satisfies string);
     throw error;
   }
+  const both = await client.scan({ table, before: await table.snapshot() }, { columns: { was: "before.name" }, signal });
+  both.close();
+  // @ts-expect-error a name is no table
+  await client.scan({ table: "t" });
   // @ts-expect-error an option that does not exist
   await table.scan({ filter: "id = 1" });
   return table.history({ limit: 1 });

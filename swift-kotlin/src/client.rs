@@ -5,8 +5,37 @@ use std::sync::Arc;
 use spiral_bindings as facade;
 
 use crate::errors::{Cancel, Failure, run};
-use crate::options::{ClientOptions, KeyColumn};
+use crate::options::{ClientOptions, KeyColumn, ScanRequest, asof as parse_asof};
+use crate::plan::{PlanHandle, SnapshotHandle};
 use crate::table::TableHandle;
+
+/// A table of a scan, or a version of one, under its name there.
+#[derive(uniffi::Enum)]
+pub enum ScanSource {
+    /// The newest version, or what the scan's `asof` names.
+    Newest {
+        /// Its name in the scan.
+        name: String,
+        /// The table.
+        table: Arc<TableHandle>,
+    },
+    /// A version.
+    Version {
+        /// Its name in the scan.
+        name: String,
+        /// The version.
+        snapshot: Arc<SnapshotHandle>,
+    },
+}
+
+impl From<ScanSource> for facade::ScanTable {
+    fn from(source: ScanSource) -> Self {
+        match source {
+            ScanSource::Newest { name, table } => Self::new(name, &table.table),
+            ScanSource::Version { name, snapshot } => Self::at(name, &snapshot.snapshot),
+        }
+    }
+}
 
 /// The engine's side of `Client`: use that.
 #[derive(uniffi::Object)]
@@ -47,6 +76,21 @@ impl ClientHandle {
     /// Opens the table whose own folder is the root.
     pub async fn table_at_root(&self, cancel: Cancel) -> Result<Arc<TableHandle>, Failure> {
         run(cancel, async { self.client.table_at_root().await.map(TableHandle::new) }).await
+    }
+
+    /// Plans a scan over several tables.
+    pub async fn scan(
+        &self,
+        tables: Vec<ScanSource>,
+        options: ScanRequest,
+        asof: Option<String>,
+        cancel: Cancel,
+    ) -> Result<Arc<PlanHandle>, Failure> {
+        let tables = tables.into_iter().map(facade::ScanTable::from).collect();
+        run(cancel, async {
+            self.client.scan(tables, options.try_into()?, parse_asof(asof)?).await.map(PlanHandle::new)
+        })
+        .await
     }
 
     /// The names of all tables.

@@ -94,11 +94,22 @@ impl From<facade::ColumnInfo> for ColumnInfo {
     }
 }
 
+/// A column of a result: its name, and an expression or the path of what stands there.
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct NamedColumn {
+    /// The path in the result.
+    pub name: String,
+    /// What stands there.
+    pub value: String,
+}
+
 /// What to read; everything by default.
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct ScanRequest {
     /// Paths of columns and column groups, `a` or `group.a`, in the order of the result.
     pub select: Option<Vec<String>>,
+    /// More columns of the result.
+    pub columns: Vec<NamedColumn>,
     /// Rows to keep, such as `distance > 1000 and origin in ('SFO', 'LAX')`.
     pub filter: Option<String>,
     /// The first key, included. A bound may name only the first parts of a key.
@@ -120,6 +131,7 @@ impl TryFrom<ScanRequest> for facade::ScanOptions {
         let bounds = KeyBounds { begin: options.begin.map(values), end: options.end.map(values) };
         Ok(Self {
             select: options.select,
+            columns: options.columns.into_iter().map(|column| (column.name, column.value)).collect(),
             filter: options.filter,
             range: (bounds != KeyBounds::default()).then_some(bounds),
             limit: options.limit.map(|limit| unsigned(limit, "scan options")).transpose()?,

@@ -12,7 +12,7 @@ use crate::values::{Value, keys as key_values};
 /// The engine's side of `Snapshot`: use that.
 #[derive(uniffi::Object)]
 pub struct SnapshotHandle {
-    snapshot: facade::Snapshot,
+    pub(crate) snapshot: facade::Snapshot,
 }
 
 impl SnapshotHandle {

@@ -41,7 +41,7 @@ impl RowData {
 /// The engine's side of `Table`: use that.
 #[derive(uniffi::Object)]
 pub struct TableHandle {
-    table: facade::Table,
+    pub(crate) table: facade::Table,
 }
 
 impl TableHandle {

@@ -44,7 +44,7 @@ const changing = ["create_table", "write", "delete", "delete_where", "transactio
 
 class Run {
   constructor(spiral, client, readsOnly) {
-    Object.assign(this, { spiral, client, readsOnly, version: 0, table: undefined });
+    Object.assign(this, { spiral, client, readsOnly, versions: new Map(), opened: new Map() });
   }
 
   async step(step, turn) {
@@ -53,8 +53,8 @@ class Run {
       return;
     }
     if (this.readsOnly && changing.includes(step.do)) {
-      if (step.do === "create_table" && !step.error) this.table = await this.client.table(step.table ?? "t");
-      if (this.#makesAVersion(step)) this.version += 1;
+      if (step.do === "create_table" && !step.error) this.opened.set(nameOf(step), await this.client.table(nameOf(step)));
+      this.#count(step);
       return;
     }
     let found;
@@ -67,32 +67,40 @@ class Run {
       return;
     }
     if (step.error) throw new Red(`succeeded instead of failing with ${step.error.code}`);
-    if (changing.includes(step.do) && this.#makesAVersion(step)) this.version += 1;
+    if (changing.includes(step.do)) this.#count(step);
     if (step.expect) judge(step.expect, found, turn);
   }
 
-  #makesAVersion(step) {
-    const reopened = step.do === "create_table" && this.version > 0;
-    return !step.error && step.end !== "abort" && !step.no_version && !reopened;
+  /** Counts the version that a step makes. */
+  #count(step) {
+    const version = this.versions.get(nameOf(step)) ?? 0;
+    const reopened = step.do === "create_table" && version > 0;
+    const counts = !step.error && step.end !== "abort" && !step.no_version && !reopened;
+    this.versions.set(nameOf(step), counts ? version + 1 : version);
   }
 
   async create_table(step) {
-    this.table = await this.client.createTable(step.table ?? "t", step.keys, { existOk: step.exist_ok });
+    const table = await this.client.createTable(nameOf(step), step.keys, { existOk: step.exist_ok });
+    this.opened.set(nameOf(step), table);
     return {};
   }
 
+  #table(step) {
+    return this.opened.get(nameOf(step));
+  }
+
   async open_table(step) {
-    this.table = await this.client.table(step.name);
+    this.opened.set(step.name, await this.client.table(step.name));
     return {};
   }
 
   async rename_table(step) {
-    await this.client.renameTable(step.table ?? "t", step.to);
+    await this.client.renameTable(nameOf(step), step.to);
     return {};
   }
 
   async drop_table(step) {
-    await this.client.dropTable(step.table ?? "t");
+    await this.client.dropTable(nameOf(step));
     return {};
   }
 
@@ -100,34 +108,45 @@ class Run {
     return { names: await this.client.tables() };
   }
 
-  async write(step, turn, to = this.table) {
+  async write(step, turn, to = this.#table(step)) {
     const rows = step.rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, read(value, turn)])));
     return to.write(rows, { types: step.types, pushDownNulls: step.push_down_nulls });
   }
 
-  async delete(step, turn, from = this.table) {
+  async delete(step, turn, from = this.#table(step)) {
     return from.delete(keys(step.keys, turn));
   }
 
-  async delete_where(step, turn, from = this.table) {
+  async delete_where(step, turn, from = this.#table(step)) {
     return from.deleteWhere(step.where);
   }
 
   async transaction(step, turn) {
-    const transaction = this.table.transaction();
+    const transaction = this.#table(step).transaction();
     for (const inner of step.steps) await this[inner.do](inner, turn, transaction);
     return step.end === "commit" ? transaction.commit() : ((await transaction.abort()) ?? {});
   }
 
-  #scanOptions(step, turn, more) {
+  #asof(step) {
+    return step.asof ?? (this.readsOnly ? this.versions.get(nameOf(step)) : undefined);
+  }
+
+  async #plan(step, turn, signal) {
     const bound = (key) => key && key.map((part) => read(part, turn));
-    const asof = step.asof ?? (this.readsOnly ? this.version : undefined);
     const { select, where, limit, keys_only: keysOnly } = step;
-    return { select, where, limit, keysOnly, begin: bound(step.begin), end: bound(step.end), asof, ...more };
+    const columns = step.columns && Object.fromEntries(step.columns);
+    const options = { select, columns, where, limit, keysOnly, begin: bound(step.begin), end: bound(step.end), signal };
+    if (!step.tables) return this.#table(step).scan({ ...options, asof: this.#asof(step) });
+    const tables = {};
+    for (const source of step.tables) {
+      const [table, asof] = [this.#table(source), this.#asof(source)];
+      tables[source.name ?? nameOf(source)] = asof === undefined ? table : await table.snapshot({ asof });
+    }
+    return this.client.scan(tables, options);
   }
 
   async scan(step, turn, signal) {
-    const plan = await this.table.scan(this.#scanOptions(step, turn, { signal }));
+    const plan = await this.#plan(step, turn, signal);
     const names = plan.schema.map((column) => column.path);
     const rows = [];
     for await (const batch of plan) {
@@ -149,7 +168,7 @@ class Run {
   }
 
   async take(step, turn) {
-    const plan = await this.table.scan(this.#scanOptions(step, turn));
+    const plan = await this.#plan(step, turn);
     const taken = await plan.take(keys(step.keys, turn));
     const names = plan.schema.map((column) => column.path);
     const rows = taken.toRows().map((row) => names.map((name) => row[name]));
@@ -157,13 +176,16 @@ class Run {
   }
 
   async schema(step) {
-    return { columns: await this.table.schema({ asof: step.asof ?? (this.readsOnly ? this.version : undefined) }), whole: true };
+    return { columns: await this.#table(step).schema({ asof: this.#asof(step) }), whole: true };
   }
 
   async history(step) {
-    return { versions: (await this.table.history({ limit: step.limit })).map((entry) => entry.version) };
+    return { versions: (await this.#table(step).history({ limit: step.limit })).map((entry) => entry.version) };
   }
 }
+
+/** The table that a step is about. */
+const nameOf = (step) => step.table ?? "t";
 
 const keys = (list, turn) => list.map((key) => key.map((part) => read(part, turn)));
 

@@ -78,6 +78,24 @@ describe("tables", () => {
     client.close();
   });
 
+  it("with the same key are scanned as one", async () => {
+    const { client, table } = await people();
+    const orders = await client.createTable("orders", { id: "int64" });
+    await orders.write([{ id: 2, total: 20 }]);
+    const before = await table.snapshot();
+    await table.delete([2]);
+    const plan = await client.scan({ people: before, orders }, { select: ["people.name", "orders"], int64: "number" });
+    equal(await plan.toRows(), [
+      { id: 1, people: { name: "Ada" }, orders: { total: null } },
+      { id: 2, people: { name: "Grace" }, orders: { total: 20 } },
+    ]);
+    const named = { columns: { who: "p.name", twice: "o.total * 2" }, where: "id = 2", int64: "number" };
+    equal(await (await client.scan({ p: table, o: orders }, named)).toRows(), [{ who: null, twice: 40 }]);
+    await rejects(client.scan({ table: "people" }), spiral.InvalidArgumentError, "invalid_argument");
+    await rejects(client.scan(undefined), spiral.InvalidArgumentError, "invalid_argument");
+    client.close();
+  });
+
   it("are read as of a commit's exact time", async () => {
     const { client, table } = await people();
     const [newest] = await table.history({ limit: 1 });

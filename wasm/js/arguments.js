@@ -48,6 +48,13 @@ export function keyColumns(keys) {
 export const columnTypes = (types) =>
   Object.entries(types ?? {}).flatMap(([name, type]) => [text(name, "the name of a column"), text(type, "the type of a column")]);
 
+/** Columns of a result as pairs of names and expressions. */
+export function columns(given) {
+  if (given === undefined) return undefined;
+  if (typeof given !== "object" || given === null) throw invalid("columns are not an object of names and expressions");
+  return Object.entries(given).map(([name, value]) => [text(name, "the name of a column"), text(value, "a column")]);
+}
+
 /** The parts of a key; a key of one part may be given without a list. */
 export function key(given) {
   if (given === undefined) return undefined;

@@ -84,6 +84,21 @@ impl Client {
         cancel.promise(self.0.table_at_root(), |table| Ok(Table(table).into()))
     }
 
+    /// `options` is that of scans as JSON, `begin` and `end` are keys.
+    pub fn scan(
+        &self,
+        tables: &ScanTables,
+        options: &str,
+        begin: &JsValue,
+        end: &JsValue,
+        asof: &JsValue,
+        cancel: &Cancel,
+    ) -> Promise {
+        let (client, tables) = (self.0.clone(), tables.0.clone());
+        let (asof, options) = (read_asof(asof), scan_options(options, begin, end));
+        cancel.promise(async move { client.scan(tables, options?, asof?).await }, |plan| Ok(Plan(plan).into()))
+    }
+
     pub fn tables(&self, cancel: &Cancel) -> Promise {
         let list = |names: Vec<String>| Ok(names.iter().map(|name| JsValue::from(&**name)).collect::<Array>().into());
         cancel.promise(self.0.tables(), list)
@@ -95,6 +110,27 @@ impl Client {
 
     pub fn drop_table(&self, name: &str, cancel: &Cancel) -> Promise {
         cancel.promise(self.0.drop_table(name), |()| Ok(JsValue::UNDEFINED))
+    }
+}
+
+/// The tables of a scan under construction.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct ScanTables(Vec<facade::ScanTable>);
+
+#[wasm_bindgen]
+impl ScanTables {
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn table(&mut self, name: &str, table: &Table) {
+        self.0.push(facade::ScanTable::new(name, &table.0));
+    }
+
+    pub fn snapshot(&mut self, name: &str, snapshot: &Snapshot) {
+        self.0.push(facade::ScanTable::at(name, &snapshot.0));
     }
 }
 

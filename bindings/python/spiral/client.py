@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from spiral import _arrow, _spiral
 from spiral._arrow import TypeLike
-from spiral.errors import InvalidArgumentError, UnsupportedError
+from spiral.projection import Projected, made_scan
 from spiral.scan import Scan
-from spiral.table import Asof, KeyRange, Projection, Shard, Snapshot, Table, asof_text
+from spiral.table import Asof, KeyRange, Shard, Snapshot, Table
 
 DEFAULT_PROJECT = "default"
 
@@ -83,33 +83,44 @@ class Spiral:
 
     def scan(
         self,
-        *projections: Table | Snapshot | Projection,
+        *projections: Projected,
+        tables: Mapping[str, Table | Snapshot] | None = None,
         where: str | None = None,
         asof: Asof | None = None,
         shard: Shard | KeyRange | None = None,
         limit: int | None = None,
     ) -> Scan:
-        """What to read: a table, or columns of it.
+        """What to read of one table, or of several with the same key columns.
+
+        A row exists if any column group that is referred to has its key, in whichever table; what a table lacks is
+        null. The key columns of whole tables come first and once.
 
         Arguments:
-            projections: A table, a snapshot, or columns: `table[["a", "group.b"]]`, in the order of the result.
-            where: Rows to keep: `"distance > 1000 and origin in ('SFO', 'LAX')"`.
-            asof: An older version, by its number or by a time.
+            projections: A table, a snapshot, or columns: `table[["a", "group.b"]]`, in the order of the result. A dict
+                gives names: `{"delay": table["info.delay"], "late": "delay > 10", "weather": other_table}`. Columns
+                stand under their new names, whole tables and lists of columns as structs; text is an expression.
+            tables: The tables by the names that text has for them; without projections, each is returned as a struct.
+            where: Rows to keep: `"distance > 1000 and origin in ('SFO', 'LAX')"`. Where there are several tables, or
+                `tables` are named, columns other than key columns begin with the name of their table, as they do in
+                expressions: `"flights.distance > 1000 and weather.wind is null"`. A table that `tables` does not name
+                has the name that a dict gives it as a whole, or its own.
+            asof: An older version, by a time; by its number where there is one table.
             shard: Rows to read, by key.
             limit: Rows after which to stop reading.
         """
-        return _scan(projections, where, asof, shard, limit, keys_only=False)
+        return made_scan(self._native, projections, tables, where, asof, shard, limit, keys_only=False)
 
     def scan_keys(
         self,
-        *projections: Table | Snapshot | Projection,
+        *projections: Projected,
+        tables: Mapping[str, Table | Snapshot] | None = None,
         where: str | None = None,
         asof: Asof | None = None,
         shard: Shard | KeyRange | None = None,
         limit: int | None = None,
     ) -> Scan:
-        """As `scan`, but only the keys, of rows that exist in any column group."""
-        return _scan(projections, where, asof, shard, limit, keys_only=True)
+        """As `scan`, but only the keys, of rows that exist in any column group: any of all for whole tables alone."""
+        return made_scan(self._native, projections, tables, where, asof, shard, limit, keys_only=True)
 
     def close(self) -> None:
         """Gives the handle up. Tables that were opened stay usable; threads and caches go with the last of them."""
@@ -181,24 +192,3 @@ def _key_columns(schema: Any) -> list[tuple[str, str]]:
     columns: list[Any] = list(schema.items() if isinstance(schema, Mapping) else schema)
     pairs = [(column.name, column.type) if isinstance(column, pa.Field) else column for column in columns]
     return [(name, _arrow.type_name(data_type)) for name, data_type in pairs]
-
-
-def _scan(
-    projections: tuple[Table | Snapshot | Projection, ...],
-    where: str | None,
-    asof: Asof | None,
-    shard: Shard | KeyRange | None,
-    limit: int | None,
-    keys_only: bool,
-) -> Scan:
-    sources = [part.table if isinstance(part, Projection) else part for part in projections]
-    if not sources:
-        raise InvalidArgumentError("name a table to scan")
-    if any(source is not sources[0] for source in sources):
-        raise UnsupportedError("a scan of several tables is not implemented")
-    if asof is not None and isinstance(sources[0], Snapshot):
-        raise InvalidArgumentError("a snapshot is one version: leave asof out, or scan the table")
-    whole = any(not isinstance(part, Projection) for part in projections)
-    columns = tuple(path for part in projections if isinstance(part, Projection) for path in part.paths)
-    key_range = shard.key_range if isinstance(shard, Shard) else shard
-    return Scan(sources[0], None if whole else columns, where, asof_text(asof), key_range, limit, keys_only)

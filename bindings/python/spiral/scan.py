@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from spiral import _arrow, _spiral
 from spiral._arrow import KeysLike
+from spiral.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +34,13 @@ class Taken(NamedTuple):
 class Scan:
     """What to read. Nothing is read before `plan`. Made by `Spiral.scan`."""
 
-    source: Table | Snapshot
-    columns: tuple[str, ...] | None
+    client: _spiral.Client
+    sources: Mapping[str, Table | Snapshot]
+    """What is read, by name."""
+    is_named: bool
+    """Whether paths of columns begin with the name of their table."""
+    columns: tuple[tuple[str, str], ...] | None
+    """Columns of the result, by path, and what they are; all of them when None."""
     where: str | None
     asof: str | None
     key_range: KeyRange | None
@@ -43,10 +49,8 @@ class Scan:
     keys_only: bool
 
     def plan(self) -> Plan:
-        """Finds the version to read, and what to read of it."""
-        source = self.source._native
-        snapshot = source if isinstance(source, _spiral.Snapshot) else source.snapshot(self.asof)
-        return Plan(self, snapshot)
+        """Finds the versions to read, and what to read of them."""
+        return Plan(self)
 
     @property
     def schema(self) -> pa.Schema:
@@ -55,15 +59,26 @@ class Scan:
 
     @property
     def key_schema(self) -> pa.Schema:
-        """The key columns of the table."""
-        return self.source.key_schema
+        """The key columns, which all tables share."""
+        return next(iter(self.sources.values())).key_schema
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.plan().__arrow_c_stream__(requested_schema)
 
+    def _plan(
+        self, sources: Mapping[str, _spiral.Table | _spiral.Snapshot], asof: str | None, unordered: bool
+    ) -> _spiral.Plan:
+        begin, end = (None, None) if self.key_range is None else (self.key_range.begin, self.key_range.end)
+        options = self._options(unordered)
+        if self.is_named:
+            return self.client.scan(list(sources.items()), options, begin, end, asof)
+        (source,) = sources.values()
+        snapshot = source if isinstance(source, _spiral.Snapshot) else source.snapshot(asof)
+        return snapshot.scan(options, begin, end)
+
     def _options(self, unordered: bool) -> str:
         options = {
-            "select": self.columns,
+            "columns": self.columns,
             "where": self.where,
             "limit": self.limit,
             "keys_only": self.keys_only,
@@ -72,8 +87,8 @@ class Scan:
         return json.dumps({name: value for name, value in options.items() if value is not None})
 
     def __repr__(self) -> str:
-        parts = [repr(self.source)]
-        parts += [] if self.columns is None else [f"columns={list(self.columns)}"]
+        parts = [repr(source) for source in self.sources.values()]
+        parts += [] if self.columns is None else [f"columns={[name for name, _ in self.columns]}"]
         named = {"where": self.where, "asof": self.asof, "key_range": self.key_range, "limit": self.limit}
         parts += [f"{name}={value!r}" for name, value in named.items() if value is not None]
         parts += ["keys_only=True"] if self.keys_only else []
@@ -81,24 +96,20 @@ class Scan:
 
 
 class Plan:
-    """A planned scan of one version. It streams any number of times, each time from the beginning.
+    """A planned scan of a version. It streams any number of times, each time from the beginning.
 
     Readers stream: batches are read some ahead of who pulls them, no more. Any Arrow library takes a plan as a stream,
     as in `polars.DataFrame(plan)` or `duckdb.sql("from plan")`.
     """
 
-    __slots__ = ("_plan", "_scan", "_snapshot", "_unordered")
+    __slots__ = ("_plan", "_scan", "_snapshots", "_unordered")
 
-    def __init__(self, scan: Scan, snapshot: _spiral.Snapshot) -> None:
+    def __init__(self, scan: Scan) -> None:
         self._scan = scan
-        self._snapshot = snapshot
-        self._plan = self._planned(unordered=False)
+        sources = {name: source._native for name, source in scan.sources.items()}
+        self._plan = scan._plan(sources, scan.asof, unordered=False)
+        self._snapshots = dict(zip(sources, self._plan.snapshots(), strict=True))
         self._unordered: _spiral.Plan | None = None
-
-    def _planned(self, unordered: bool) -> _spiral.Plan:
-        bounds = self._scan.key_range
-        begin, end = (None, None) if bounds is None else (bounds.begin, bounds.end)
-        return self._snapshot.scan(self._scan._options(unordered), begin, end)
 
     @property
     def limit(self) -> int | None:
@@ -107,8 +118,15 @@ class Plan:
 
     @property
     def version(self) -> int:
-        """The version that is read."""
-        return self._snapshot.version
+        """The version that is read, where there is one table."""
+        if len(self._snapshots) > 1:
+            raise InvalidArgumentError("a plan over several tables has several versions: use versions")
+        return next(iter(self.versions.values()))
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The version that is read of each table, by its name in the scan."""
+        return {name: snapshot.version for name, snapshot in self._snapshots.items()}
 
     @property
     def schema(self) -> pa.Schema:
@@ -117,7 +135,7 @@ class Plan:
 
     @property
     def key_schema(self) -> pa.Schema:
-        """The key columns of the table."""
+        """The key columns, which all tables share."""
         return pa.schema(self._plan.key_schema())
 
     @property
@@ -155,7 +173,7 @@ class Plan:
         if key_table is not None:
             return self.to_record_batches(key_table=key_table)
         if self._unordered is None:
-            self._unordered = self._planned(unordered=True)
+            self._unordered = self._scan._plan(self._snapshots, None, unordered=True)
         return pa.RecordBatchReader.from_batches(self.schema, map(pa.record_batch, self._unordered.batches()))
 
     def take(self, keys: KeysLike) -> Taken:
@@ -185,7 +203,8 @@ class Plan:
         return self.to_record_batches().__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
-        return f"<Plan of {self._scan!r}, version {self.version}>"
+        versions = list(self.versions.values())
+        return f"<Plan of {self._scan!r}, version {', '.join(map(str, versions))}>"
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.explain())}</pre>"

@@ -98,14 +98,28 @@ def made_commit(native: tuple[int, int]) -> Commit:
 
 @dataclass(frozen=True)
 class Projection:
-    """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`."""
+    """Columns of a table, for `Spiral.scan`: `table["a"]`, `table["group"]["a"]`, `table[["a", "group.*"]]`; `*` for all."""
 
-    table: Table
+    source: Source
     paths: tuple[str, ...]
+    is_list: bool
+    """Whether they were named by a list: then a name given to them stands for a struct of them."""
+
+    @property
+    def table(self) -> Table:
+        """The table."""
+        return self.source if isinstance(self.source, Table) else self.source.table
 
     def __getitem__(self, name: str) -> Projection:
         (path,) = self.paths
-        return Projection(self.table, (f"{path}.{name}",))
+        return Projection(self.source, (f"{path}.{name}",), is_list=False)
+
+
+def project(source: Source, columns: str | Sequence[str]) -> Projection:
+    """Columns of a table or a version of it."""
+    is_list = not isinstance(columns, str)
+    paths: Sequence[str] = columns if not isinstance(columns, str) else [columns]
+    return Projection(source, tuple("" if path == "*" else path.removesuffix(".*") for path in paths), is_list)
 
 
 class Snapshot:
@@ -146,8 +160,15 @@ class Snapshot:
         columns = self._native.columns()
         return [ColumnInfo(path, kind, pa.field(field), is_key) for path, kind, field, is_key in columns]
 
+    def __getitem__(self, columns: str | Sequence[str]) -> Projection:
+        return project(self, columns)
+
     def __repr__(self) -> str:
         return f'<Snapshot of table "{self._table.identifier}", version {self.version}>'
+
+
+Source: TypeAlias = "Table | Snapshot"
+"""What can be scanned."""
 
 
 class Table:
@@ -202,8 +223,7 @@ class Table:
         return Key(parts)
 
     def __getitem__(self, columns: str | Sequence[str]) -> Projection:
-        paths = [columns] if isinstance(columns, str) else columns
-        return Projection(self, tuple(path.removesuffix(".*") for path in paths))
+        return project(self, columns)
 
     def snapshot(self, asof: Asof | None = None) -> Snapshot:
         """The newest version, or an older one by its number or time."""

@@ -1,13 +1,30 @@
 //! Roots of tables.
 
 use pyo3::prelude::*;
-use spiral_bindings::{ClientOptions, KeyColumn};
+use spiral_bindings::{ClientOptions, KeyColumn, ScanTable, asof_text};
 
 use crate::ending::detached;
 use crate::errors::OrRaise;
 use crate::handle::Handle;
+use crate::scan::{Plan, Snapshot, scan_options};
 use crate::table::Table;
 use crate::wait::wait;
+
+/// What a scan may read.
+#[derive(FromPyObject)]
+enum Source<'py> {
+    Table(PyRef<'py, Table>),
+    Snapshot(PyRef<'py, Snapshot>),
+}
+
+impl Source<'_> {
+    fn under(self, py: Python<'_>, name: String) -> PyResult<ScanTable> {
+        match self {
+            Self::Table(table) => Ok(ScanTable::new(name, &table.handle.get(py)?)),
+            Self::Snapshot(snapshot) => Ok(ScanTable::at(name, &snapshot.handle.get(py)?)),
+        }
+    }
+}
 
 #[pyclass(frozen, module = "spiral._spiral")]
 pub(crate) struct Client {
@@ -70,6 +87,23 @@ impl Client {
     fn create_project(&self, py: Python<'_>, prefix: Option<String>) -> PyResult<String> {
         let client = self.handle.get(py)?;
         wait(py, move || client.create_project(prefix.as_deref()))
+    }
+
+    /// Plans a scan over tables and snapshots by their names in it.
+    fn scan(
+        &self,
+        py: Python<'_>,
+        tables: Vec<(String, Source<'_>)>,
+        options: &str,
+        begin: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        asof: Option<&str>,
+    ) -> PyResult<Plan> {
+        let client = self.handle.get(py)?;
+        let options = scan_options(py, options, begin, end)?;
+        let asof = asof.map(asof_text).transpose().or_raise(py)?;
+        let tables = tables.into_iter().map(|(name, source)| source.under(py, name)).collect::<PyResult<_>>()?;
+        wait(py, move || client.scan(tables, options, asof)).map(Plan::new)
     }
 
     fn close(&self, py: Python<'_>) {

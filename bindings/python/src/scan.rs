@@ -17,7 +17,7 @@ type Column = (String, String, PyField, bool);
 
 #[pyclass(frozen, module = "spiral._spiral")]
 pub(crate) struct Snapshot {
-    handle: Handle<spiral_bindings::Snapshot>,
+    pub(crate) handle: Handle<spiral_bindings::Snapshot>,
     #[pyo3(get)]
     version: u64,
     #[pyo3(get)]
@@ -51,11 +51,22 @@ impl Snapshot {
         end: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Plan> {
         let snapshot = self.handle.get(py)?;
-        let mut options = ScanOptions::from_json(options).or_raise(py)?;
-        let bounds = KeyBounds { begin: begin.map(values).transpose()?, end: end.map(values).transpose()? };
-        options.range = (bounds != KeyBounds::default()).then_some(bounds);
-        wait(py, move || snapshot.scan(options)).map(|plan| Plan { handle: Handle::new(plan) })
+        let options = scan_options(py, options, begin, end)?;
+        wait(py, move || snapshot.scan(options)).map(Plan::new)
     }
+}
+
+/// `options` is JSON, `begin` and `end` are keys.
+pub(crate) fn scan_options(
+    py: Python<'_>,
+    options: &str,
+    begin: Option<&Bound<'_, PyAny>>,
+    end: Option<&Bound<'_, PyAny>>,
+) -> PyResult<ScanOptions> {
+    let mut options = ScanOptions::from_json(options).or_raise(py)?;
+    let bounds = KeyBounds { begin: begin.map(values).transpose()?, end: end.map(values).transpose()? };
+    options.range = (bounds != KeyBounds::default()).then_some(bounds);
+    Ok(options)
 }
 
 #[pyclass(frozen, module = "spiral._spiral")]
@@ -63,8 +74,19 @@ pub(crate) struct Plan {
     handle: Handle<spiral_bindings::Plan>,
 }
 
+impl Plan {
+    pub(crate) fn new(plan: spiral_bindings::Plan) -> Self {
+        Self { handle: Handle::new(plan) }
+    }
+}
+
 #[pymethods]
 impl Plan {
+    /// The versions that it reads, one of each table.
+    fn snapshots(&self, py: Python<'_>) -> PyResult<Vec<Snapshot>> {
+        Ok(self.handle.get(py)?.snapshots().iter().cloned().map(Snapshot::new).collect())
+    }
+
     fn schema(&self, py: Python<'_>) -> PyResult<PySchema> {
         Ok(PySchema::new(self.handle.get(py)?.schema()))
     }

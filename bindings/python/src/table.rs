@@ -11,7 +11,7 @@ use crate::wait::{wait, wait_feeding};
 
 #[pyclass(frozen, module = "spiral._spiral")]
 pub(crate) struct Table {
-    handle: Handle<spiral_bindings::Table>,
+    pub(crate) handle: Handle<spiral_bindings::Table>,
     #[pyo3(get)]
     name: String,
     #[pyo3(get)]

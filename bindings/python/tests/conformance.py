@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import re
 import math
 import shutil
 import struct
@@ -181,8 +182,8 @@ class Run:
     def __init__(self, root: spiral.Spiral, reads_only: bool) -> None:
         self.root = root
         self.project = root.project()
-        self.table: spiral.Table | None = None
-        self.version = 0
+        self.opened: dict[str, spiral.Table] = {}
+        self.versions: dict[str, int] = {}
         self.reads_only = reads_only
 
     def step(self, step: Json, turn: int | None = None) -> None:
@@ -194,8 +195,8 @@ class Run:
             return
         if kind in CHANGES and self.reads_only:
             if kind == "create_table" and "error" not in step:
-                self.table = self.project.table(step.get("table", "t"))
-            self.version += self.makes_a_version(step)
+                self.opened[name_of(step)] = self.project.table(name_of(step))
+            self.count(step)
             return
         try:
             result = getattr(self, kind)(step, turn)
@@ -203,24 +204,27 @@ class Run:
             self.judge_error(step, error)
             return
         if kind in CHANGES:
-            self.version += self.makes_a_version(step)
+            self.count(step)
         if "error" in step:
             raise Red(f"succeeded instead of failing with {step['error']['code']}")
         if "expect" in step:
             self.judge(step["expect"], result, turn)
 
-    def makes_a_version(self, step: Json) -> bool:
-        reopened = step["do"] == "create_table" and self.version > 0
-        return "error" not in step and step.get("end") != "abort" and not step.get("no_version") and not reopened
+    def count(self, step: Json) -> None:
+        """Counts the version that a step makes."""
+        version = self.versions.setdefault(name_of(step), 0)
+        reopened = step["do"] == "create_table" and version > 0
+        if "error" not in step and step.get("end") != "abort" and not step.get("no_version") and not reopened:
+            self.versions[name_of(step)] += 1
 
     def create_table(self, step: Json, turn: int | None) -> Json:
         keys = [(key["name"], key["type"]) for key in step["keys"]]
-        name = step.get("table", "t")
-        self.table = self.project.create_table(name, key_schema=keys, exist_ok=step.get("exist_ok", False))
+        name = name_of(step)
+        self.opened[name] = self.project.create_table(name, key_schema=keys, exist_ok=step.get("exist_ok", False))
         return {}
 
     def open_table(self, step: Json, turn: int | None) -> Json:
-        self.table = self.project.table(step["name"])
+        self.opened[step["name"]] = self.project.table(step["name"])
         return {}
 
     def tables(self, step: Json, turn: int | None) -> Json:
@@ -228,11 +232,11 @@ class Run:
         return {"names": [name if project == "default" else f"{project}/{name}" for project, name in pairs]}
 
     def rename_table(self, step: Json, turn: int | None) -> Json:
-        self.project.rename_table(step.get("table", "t"), step["to"])
+        self.project.rename_table(name_of(step), step["to"])
         return {}
 
     def drop_table(self, step: Json, turn: int | None) -> Json:
-        self.project.drop_table(step.get("table", "t"))
+        self.project.drop_table(name_of(step))
         return {}
 
     def change(self, target: spiral.Table | spiral.Transaction, step: Json, turn: int | None) -> Json:
@@ -247,12 +251,12 @@ class Run:
         return {} if commit is None else {"version": commit.version}
 
     def write(self, step: Json, turn: int | None) -> Json:
-        return self.change(self.table, step, turn)
+        return self.change(self.opened[name_of(step)], step, turn)
 
     delete = delete_where = write
 
     def transaction(self, step: Json, turn: int | None) -> Json:
-        transaction = self.table.txn()
+        transaction = self.opened[name_of(step)].txn()
         for inner in step["steps"]:
             self.change(transaction, inner, turn)
         if step["end"] == "abort":
@@ -261,15 +265,27 @@ class Run:
         return {"version": transaction.commit().version}
 
     def asof(self, step: Json) -> int | None:
-        return step.get("asof", self.version if self.reads_only else None)
+        return step.get("asof", self.versions[name_of(step)] if self.reads_only else None)
+
+    def source(self, step: Json) -> spiral.Table | spiral.Snapshot:
+        table, asof = self.opened[name_of(step)], self.asof(step)
+        return table if asof is None else table.snapshot(asof)
 
     def plan(self, step: Json, turn: int | None) -> spiral.Plan:
         bound = {name: [given(part, turn) for part in step[name]] for name in ("begin", "end") if name in step}
-        source = self.table[step["select"]] if "select" in step else self.table
         scan = self.root.scan_keys if step.get("keys_only") else self.root.scan
         shard = spiral.KeyRange(**bound) if bound else None
-        options = {"where": step.get("where"), "limit": step.get("limit"), "asof": self.asof(step)}
-        return scan(source, shard=shard, **options).plan()
+        options = {"where": step.get("where"), "limit": step.get("limit"), "shard": shard}
+        columns = dict(step.get("columns", []))
+        if "tables" in step:
+            tables = {source.get("name", name_of(source)): self.source(source) for source in step["tables"]}
+            columns = {**{path: path for path in step.get("select", [])}, **columns}
+            return scan(*([columns] if columns else []), tables=tables, **options).plan()
+        table = self.opened[name_of(step)]
+        is_path = re.compile(r"[\w.]+(\.\*)?").fullmatch
+        named = {name: table[value] if is_path(value) else value for name, value in columns.items()}
+        selected = [table[step["select"]]] if "select" in step else [] if named else [table]
+        return scan(*selected, *([named] if named else []), asof=self.asof(step), **options).plan()
 
     def scan(self, step: Json, turn: int | None) -> Json:
         plan = self.plan(step, turn)
@@ -286,11 +302,11 @@ class Run:
         return {**rows_of(plan.schema, [taken.rows]), "positions": taken.positions.to_pylist()}
 
     def schema(self, step: Json, turn: int | None) -> Json:
-        columns = self.table.snapshot(self.asof(step)).columns()
+        columns = self.opened[name_of(step)].snapshot(self.asof(step)).columns()
         return {"columns": [{"path": c.path, "type": c.type, "key": c.is_key} for c in columns]}
 
     def history(self, step: Json, turn: int | None) -> Json:
-        return {"versions": [entry.version for entry in self.table.history(step.get("limit", 100))]}
+        return {"versions": [entry.version for entry in self.opened[name_of(step)].history(step.get("limit", 100))]}
 
     def cancelled_scan(self, step: Json, turn: int | None) -> Json:
         token = spiral.CancelToken()
@@ -328,6 +344,11 @@ class Run:
             for column, (json, value) in enumerate(zip(row, values, strict=True)):
                 if expected(json, turn) != value:
                     raise Red(f"row {at}, column {column}: expected {json}, found {value}")
+
+
+def name_of(step: Json) -> str:
+    """The table that a step is about."""
+    return step.get("table", "t")
 
 
 def keys_of(keys: Json, turn: int | None) -> list[list[Any]]:

@@ -86,6 +86,3 @@ def test_bad_arguments_have_the_codes_of_every_language(root: spiral.Spiral, tab
         table.write({"id": [1, 2], "name": ["a"]})
     with pytest.raises(spiral.InvalidArgumentError, match="name a table"):
         root.scan()
-    other = root.project().create_table("other", key_schema={"id": "int64"})
-    with pytest.raises(spiral.UnsupportedError):
-        root.scan(table, other)

@@ -122,14 +122,14 @@ def test_a_cancelled_write_or_commit_changes_nothing(root: spiral.Spiral, table:
 TABLE = pa.table({"id": [1]})
 
 
-def test_blocks_of_tokens_nest_and_end(table: spiral.Table) -> None:
+def test_blocks_of_tokens_nest_and_end(root: spiral.Spiral, table: spiral.Table) -> None:
     outer, inner = spiral.CancelToken(), spiral.CancelToken()
     inner.cancel()
     with outer:
         with inner, pytest.raises(spiral.CancelledError):
             table.snapshot()
         table.snapshot()
-        plan = spiral.Spiral.scan(None, table).plan()
+        plan = root.scan(table).plan()
         reader = plan.to_record_batches()
     outer.cancel()
     with pytest.raises(spiral.CancelledError):

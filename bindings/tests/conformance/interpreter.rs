@@ -1,12 +1,14 @@
 //! Runs the steps of an entry through the facade's public API.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use serde_json::Value as Json;
 use spiral_bindings::{
     Asof, CancelToken, Client, ClientOptions, CommitInfo, Error, KeyBounds, KeyColumn, Plan, Result, RowTypes,
-    ScanOptions, StringTypes, Table, Transaction, Value, WriteOptions, batch_from_rows, rows_from_batch, type_text,
+    ScanOptions, ScanTable, StringTypes, Table, Transaction, Value, WriteOptions, batch_from_rows, key_batch,
+    rows_from_batch, type_text,
 };
 
 use super::values::{self, keys, parts, read, row, same};
@@ -56,7 +58,8 @@ impl Outcome {
 /// Runs an entry to its first step that is red.
 pub(crate) fn run_entry(entry: &Json, mode: &Mode) -> Outcome {
     let client = mode.client();
-    let mut run = Run { client, table: None, version: 0, reads_only: matches!(mode, Mode::Counted(_)) };
+    let mut run =
+        Run { client, tables: HashMap::new(), versions: HashMap::new(), reads_only: matches!(mode, Mode::Counted(_)) };
     for (at, step) in entry["steps"].as_array().unwrap().iter().enumerate() {
         if let Err(detail) = futures::executor::block_on(run.step(step, None)) {
             return Outcome(Err(format!("step {at}: {detail}")));
@@ -109,9 +112,10 @@ enum Returned {
 
 struct Run {
     client: Client,
-    table: Option<Table>,
-    /// The version that the steps so far have made.
-    version: u64,
+    /// By name.
+    tables: HashMap<String, Table>,
+    /// The versions that the steps so far have made of each table.
+    versions: HashMap<String, u64>,
     reads_only: bool,
 }
 
@@ -129,20 +133,21 @@ impl Run {
         let changes = matches!(kind, "create_table" | "write" | "delete" | "delete_where" | "transaction");
         if changes && self.reads_only {
             if kind == "create_table" && step.get("error").is_none() {
-                self.table = Some(self.client.table(named(step)).await.map_err(|error| error.to_string())?);
+                let table = self.client.table(name_of(step)).await.map_err(|error| error.to_string())?;
+                self.tables.insert(name_of(step).to_owned(), table);
             }
-            self.version += u64::from(self.makes_a_version(step));
+            self.count(step);
             return Ok(());
         }
         let returned = match kind {
             "create_table" => self.create(step).await,
             "open_table" => self.open(step).await,
             "rename_table" => self.rename(step).await,
-            "drop_table" => self.client.drop_table(named(step)).await.map(|()| Returned::Nothing),
+            "drop_table" => self.client.drop_table(name_of(step)).await.map(|()| Returned::Nothing),
             "tables" => self.client.tables().await.map(Returned::Names),
             "write" => self.write(step, turn).await,
             "delete" => self.delete(step, turn).await,
-            "delete_where" => version(self.table().delete_where(step["where"].as_str().unwrap()).await),
+            "delete_where" => version(self.table(step).delete_where(step["where"].as_str().unwrap()).await),
             "transaction" => self.transaction(step, turn).await,
             "scan" => self.scan(step, turn).await,
             "take" => self.take(step, turn).await,
@@ -152,39 +157,44 @@ impl Run {
             other => panic!("{other} is no step"),
         };
         if changes && returned.is_ok() {
-            self.version += u64::from(self.makes_a_version(step));
+            self.count(step);
         }
         judge(step, turn, returned)
     }
 
-    /// Whether a step, carried out, makes a version: a transaction that is aborted does not, nor does opening.
-    fn makes_a_version(&self, step: &Json) -> bool {
-        let reopened = step["do"] == "create_table" && self.version > 0;
-        step.get("error").is_none() && step["end"] != "abort" && step["no_version"] != true && !reopened
+    /// Counts the version that a step makes: a transaction that is aborted makes none, nor does opening.
+    fn count(&mut self, step: &Json) {
+        let version = self.versions.entry(name_of(step).to_owned()).or_default();
+        let reopened = step["do"] == "create_table" && *version > 0;
+        if step.get("error").is_none() && step["end"] != "abort" && step["no_version"] != true && !reopened {
+            *version += 1;
+        }
     }
 
-    fn table(&self) -> &Table {
-        self.table.as_ref().expect("the entry has created its table")
+    fn table(&self, step: &Json) -> &Table {
+        self.tables.get(name_of(step)).expect("the entry has created its table")
     }
 
     async fn create(&mut self, step: &Json) -> Result<Returned> {
         let keys: Vec<KeyColumn> = serde_json::from_value(step["keys"].clone()).unwrap();
-        let exist_ok = step["exist_ok"].as_bool().unwrap_or(false);
-        self.table = Some(self.client.create_table(named(step), &keys, exist_ok).await?);
+        let name = name_of(step);
+        let table = self.client.create_table(name, &keys, step["exist_ok"].as_bool().unwrap_or(false)).await?;
+        self.tables.insert(name.to_owned(), table);
         Ok(Returned::Nothing)
     }
 
     async fn open(&mut self, step: &Json) -> Result<Returned> {
-        self.table = Some(self.client.table(step["name"].as_str().unwrap()).await?);
+        let name = step["name"].as_str().unwrap();
+        self.tables.insert(name.to_owned(), self.client.table(name).await?);
         Ok(Returned::Nothing)
     }
 
     async fn rename(&self, step: &Json) -> Result<Returned> {
-        self.client.rename_table(named(step), step["to"].as_str().unwrap()).await.map(|()| Returned::Nothing)
+        self.client.rename_table(name_of(step), step["to"].as_str().unwrap()).await.map(|()| Returned::Nothing)
     }
 
-    async fn batch(&self, step: &Json, turn: Option<usize>) -> Result<RecordBatch> {
-        let mut types: RowTypes = self.table().snapshot(None).await?.row_types().await?;
+    async fn batch(&self, table: &Table, step: &Json, turn: Option<usize>) -> Result<RecordBatch> {
+        let mut types: RowTypes = table.snapshot(None).await?.row_types().await?;
         if let Some(declared) = step["types"].as_object() {
             for (column, name) in declared {
                 types.declare(column, name.as_str().unwrap())?;
@@ -195,24 +205,25 @@ impl Run {
     }
 
     async fn write(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
-        let batch = self.batch(step, turn).await?;
-        version(self.table().write(vec![batch], write_options(step)).await)
+        let batch = self.batch(self.table(step), step, turn).await?;
+        version(self.table(step).write(vec![batch], write_options(step)).await)
     }
 
     async fn delete(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
-        let keys = self.table().key_batch(&keys(&step["keys"], turn))?;
-        version(self.table().delete(vec![keys]).await)
+        let keys = self.table(step).key_batch(&keys(&step["keys"], turn))?;
+        version(self.table(step).delete(vec![keys]).await)
     }
 
     async fn transaction(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
-        let transaction: Transaction = self.table().transaction();
+        let table = self.table(step);
+        let transaction: Transaction = table.transaction();
         for inner in step["steps"].as_array().unwrap() {
             match inner["do"].as_str().unwrap() {
                 "write" => {
-                    transaction.write(vec![self.batch(inner, turn).await?], write_options(inner)).await?;
+                    transaction.write(vec![self.batch(table, inner, turn).await?], write_options(inner)).await?;
                 }
                 "delete" => {
-                    let keys = self.table().key_batch(&keys(&inner["keys"], turn))?;
+                    let keys = table.key_batch(&keys(&inner["keys"], turn))?;
                     transaction.delete(vec![keys]).await?;
                 }
                 "delete_where" => transaction.delete_where(inner["where"].as_str().unwrap()).await?,
@@ -226,8 +237,8 @@ impl Run {
     }
 
     fn asof(&self, step: &Json) -> Option<Asof> {
-        let named = step["asof"].as_u64().or(self.reads_only.then_some(self.version));
-        named.map(Asof::Version)
+        let counted = || self.versions.get(name_of(step)).copied().filter(|_| self.reads_only);
+        step["asof"].as_u64().or_else(counted).map(Asof::Version)
     }
 
     fn options(step: &Json, turn: Option<usize>) -> ScanOptions {
@@ -237,6 +248,7 @@ impl Run {
         let bounds = KeyBounds { begin: bound("begin"), end: bound("end") };
         ScanOptions {
             select: texts(&step["select"]),
+            columns: serde_json::from_value(step.get("columns").cloned().unwrap_or_default()).unwrap_or_default(),
             filter: step["where"].as_str().map(str::to_owned),
             range: (bounds != KeyBounds::default()).then_some(bounds),
             limit: step["limit"].as_u64(),
@@ -246,8 +258,24 @@ impl Run {
         }
     }
 
+    async fn plan(&self, step: &Json, turn: Option<usize>) -> Result<Plan> {
+        let options = Self::options(step, turn);
+        let Some(tables) = step["tables"].as_array() else {
+            return self.table(step).scan(options, self.asof(step)).await;
+        };
+        let mut sources = Vec::new();
+        for source in tables {
+            let name = source["name"].as_str().unwrap_or_else(|| name_of(source));
+            sources.push(match self.asof(source) {
+                Some(asof) => ScanTable::at(name, &self.table(source).snapshot(Some(asof)).await?),
+                None => ScanTable::new(name, self.table(source)),
+            });
+        }
+        self.client.scan(sources, options, None).await
+    }
+
     async fn scan(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
-        let plan = self.table().scan(Self::options(step, turn), self.asof(step)).await?;
+        let plan = self.plan(step, turn).await?;
         let mut rows = Vec::new();
         let batches = plan.batches();
         while let Some(batch) = batches.next().await? {
@@ -257,14 +285,14 @@ impl Run {
     }
 
     async fn take(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
-        let plan = self.table().scan(Self::options(step, turn), self.asof(step)).await?;
-        let taken = plan.take(self.table().key_batch(&keys(&step["keys"], turn))?).await?;
+        let plan = self.plan(step, turn).await?;
+        let taken = plan.take(key_batch(&plan.key_schema(), &keys(&step["keys"], turn))?).await?;
         let positions = Some(taken.positions.values().to_vec());
         Ok(Returned::Rows { columns: columns_of(&plan), rows: values_of(&taken.rows)?, positions })
     }
 
     async fn schema(&self, step: &Json) -> Result<Returned> {
-        let columns = self.table().snapshot(self.asof(step)).await?.columns().await?;
+        let columns = self.table(step).snapshot(self.asof(step)).await?.columns().await?;
         Ok(Returned::Columns(
             columns.into_iter().map(|column| (column.path, column.type_name, column.is_key)).collect(),
         ))
@@ -272,20 +300,20 @@ impl Run {
 
     async fn history(&self, step: &Json) -> Result<Returned> {
         let limit = usize::try_from(step["limit"].as_u64().unwrap_or(100)).unwrap();
-        let history = self.table().history(limit).await?;
+        let history = self.table(step).history(limit).await?;
         Ok(Returned::Versions(history.into_iter().map(|entry| entry.version).collect()))
     }
 
     async fn cancelled_scan(&self, step: &Json) -> Result<Returned> {
         let token = CancelToken::new();
         token.cancel();
-        token.guard(self.table().scan(Self::options(step, None), self.asof(step))).await?;
+        token.guard(self.plan(step, None)).await?;
         Ok(Returned::Nothing)
     }
 }
 
-/// The table that a step names.
-fn named(step: &Json) -> &str {
+/// The table that a step is about.
+fn name_of(step: &Json) -> &str {
     step["table"].as_str().unwrap_or("t")
 }
 

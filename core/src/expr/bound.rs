@@ -193,6 +193,14 @@ impl BoundExpr {
         &self.columns
     }
 
+    /// The expression with its columns under other paths, in the order of [`columns`](Self::columns). A path may come
+    /// more than once.
+    pub(crate) fn with_columns(mut self, columns: Vec<ColumnPath>) -> Self {
+        debug_assert_eq!(columns.len(), self.columns.len());
+        self.columns = columns;
+        self
+    }
+
     /// The referenced columns of the scan's table of keys, each once.
     pub fn aux_columns(&self) -> &[String] {
         &self.aux

@@ -1,25 +1,25 @@
 //! Names of a scan to permanent ids: which columns it returns, which it filters by, in which groups its rows exist.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, SchemaRef};
 
+use super::key_ranges::filter_ranges;
+use super::lookup::{Found, Lookup, names};
+use super::names::{Members, Named};
 use super::{Projection, Scan};
-use crate::error::{Code, Error, Result};
-use crate::expr::{BoundExpr, ColumnTypes, Expr, bind, bind_filter, column};
-use crate::key::{Key, KeyRange, KeyRanges, KeySchema, key_from_values};
-use crate::table::records::{ColumnRecord, GroupRecord, decode};
-use crate::table::{self, Snapshot};
-use crate::tree::{Entry, Query};
-use crate::types::{ColumnPath, assemble_schema, field_from_bytes, output_type, storage_type};
-
-/// Names that an error message looks through for a suggestion.
-const SUGGESTIONS_MAX: usize = 10_000;
+use crate::bail;
+use crate::error::{Code, Result};
+use crate::expr::{BoundExpr, Expr, bind, bind_filter};
+use crate::key::KeyRanges;
+use crate::types::{ColumnPath, OutputProfile, assemble_schema, field_from_bytes, output_type, storage_type};
 
 /// A value column of a scan.
 #[derive(Debug, Clone)]
 pub(super) struct ValueColumn {
+    /// Number of its table in the scan.
+    pub(super) table: usize,
     pub(super) id: u64,
     pub(super) group: u32,
     pub(super) ordinal: u32,
@@ -29,13 +29,15 @@ pub(super) struct ValueColumn {
     pub(super) stored: Field,
 }
 
-/// Where a column of the result or of the filter comes from.
+/// Where a column of the result or of an expression comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// A position in the key schema.
     Key(usize),
     /// A position in [`BoundScan::values`].
     Value(usize),
+    /// A position in [`BoundScan::computed`].
+    Computed(usize),
 }
 
 /// A column of the result.
@@ -47,206 +49,277 @@ pub(super) struct OutputColumn {
     pub(super) field: FieldRef,
 }
 
+/// An expression and where its columns come from, by the paths it names them by.
+#[derive(Debug)]
+pub(super) struct Formula {
+    pub(super) expr: BoundExpr,
+    pub(super) columns: Vec<(Vec<String>, Origin)>,
+}
+
 /// A scan whose names are resolved.
 pub(super) struct BoundScan {
     pub(super) outputs: Vec<OutputColumn>,
     pub(super) schema: SchemaRef,
     pub(super) values: Vec<ValueColumn>,
-    /// Groups in which a row must exist, in any of them.
-    pub(super) groups: BTreeSet<u32>,
+    /// Expressions of the result.
+    pub(super) computed: Vec<Formula>,
+    /// For each table, the groups in which a row may exist: it does if any of them has it.
+    pub(super) groups: Vec<BTreeSet<u32>>,
     pub(super) filter: Option<BoundExpr>,
     /// Columns of the filter with the path it names them by.
     pub(super) filter_columns: Vec<(Vec<String>, Origin)>,
     pub(super) ranges: KeyRanges,
 }
 
-/// Columns found in the snapshot, by path.
-struct Found<'a> {
-    keys: &'a KeySchema,
-    columns: BTreeMap<ColumnPath, ColumnRecord>,
-    candidates: Vec<crate::expr::ColumnPath>,
-}
-
-impl ColumnTypes for Found<'_> {
-    fn column_type(&self, path: &[String]) -> Option<DataType> {
-        if let [name] = path
-            && let Some(at) = self.keys.index_of(name)
-        {
-            return Some(self.keys.fields()[at].data_type().clone());
-        }
-        let path = ColumnPath::try_new(path.iter().map(String::as_str)).ok()?;
-        Some(field_from_bytes(&self.columns.get(&path)?.field).ok()?.data_type().clone())
-    }
-
-    fn candidates(&self) -> Box<dyn Iterator<Item = crate::expr::ColumnPath> + '_> {
-        Box::new(self.candidates.iter().cloned())
-    }
-}
-
 pub(super) async fn bind_scan(scan: &Scan) -> Result<BoundScan> {
-    let snapshot = &scan.snapshot;
-    let keys = snapshot.table().key_schema();
-    let mut filter_paths = BTreeSet::new();
-    if let Some(filter) = &scan.filter {
-        referenced(filter, &mut filter_paths);
-    }
-    let mut queries = Vec::new();
-    let named: Vec<&ColumnPath> = match &scan.projection {
-        Projection::Named(paths) => paths.iter().collect(),
-        Projection::All => {
-            queries.push(Query::Range(table::columns_below(&ColumnPath::root())));
-            Vec::new()
-        }
-        Projection::Keys => {
-            queries.push(Query::Range(table::groups()));
-            Vec::new()
-        }
-    };
-    for path in &named {
-        queries.push(Query::Get(table::column(path)));
-        queries.push(Query::Range(table::columns_below(path)));
-    }
-    queries.extend(filter_paths.iter().map(|path| Query::Get(table::column(path))));
-    let mut answers = snapshot.state().query(&snapshot.pages(), &queries).await?.into_iter();
-
-    let mut found = Found { keys, columns: BTreeMap::new(), candidates: Vec::new() };
-    let mut wanted: Vec<Wanted> = Vec::new();
-    let mut groups = BTreeSet::new();
-    match &scan.projection {
-        Projection::All => {
-            wanted.extend((0..keys.len()).map(Wanted::Key));
-            for entry in answers.next().unwrap_or_default() {
-                wanted.push(Wanted::Value(found.add(&entry)?));
-            }
-        }
-        Projection::Keys => {
-            wanted.extend((0..keys.len()).map(Wanted::Key));
-            for entry in answers.next().unwrap_or_default() {
-                groups.insert(decode::<GroupRecord>(entry.value, "group")?.id);
-            }
-        }
-        Projection::Named(_) => {}
-    }
-    for path in named {
-        let (column, below) = (answers.next().unwrap_or_default(), answers.next().unwrap_or_default());
-        if let Some(key) = key_position(keys, path) {
-            wanted.push(Wanted::Key(key));
-        } else if let Some(entry) = column.first() {
-            wanted.push(Wanted::Value(found.add(entry)?));
-        } else if below.is_empty() {
-            return Err(unknown_column(snapshot, &mut found, path).await);
-        } else {
-            for entry in &below {
-                wanted.push(Wanted::Value(found.add(entry)?));
-            }
+    let members = &scan.members;
+    let items = items(scan);
+    let mut columns = BTreeSet::new();
+    scan.filter.iter().for_each(|filter| referenced(filter, &mut columns));
+    for (_, expr) in &items {
+        if !matches!(expr, Expr::Column(_)) {
+            referenced(expr, &mut columns);
         }
     }
-    let mut complete = true;
-    for path in &filter_paths {
-        match answers.next().unwrap_or_default().first() {
-            Some(entry) => drop(found.add(entry)?),
-            None => complete &= key_position(keys, path).is_some(),
-        }
+    let mut found = Found::load(members, &lookups(scan, &items, &columns)?).await?;
+    if let Some(path) = unknown(&found, &items)? {
+        return Err(found.unknown(&path).await);
     }
-    if !complete {
-        found.candidates = candidates(snapshot).await?;
+    found.suggest(&columns).await?;
+    let mut binder = Binder::new(&found);
+    if any_table(members, &items)? {
+        binder.key_columns()?;
+    }
+    for (at, expr) in &items {
+        binder.project(at, expr)?;
+    }
+    if scan.keys_only {
+        binder.only_keys()?;
     }
     let filter = scan.filter.as_ref().map(|filter| bind_filter(filter, &found)).transpose()?;
-    assemble(scan, &found, wanted, groups, filter)
+    let filter = filter.map(|filter| binder.formula(filter)).transpose()?;
+    binder.finish(scan, filter)
 }
 
-/// A column of the result, not yet numbered.
-enum Wanted {
-    Key(usize),
-    Value(ColumnPath),
-}
-
-impl Found<'_> {
-    fn add(&mut self, entry: &Entry) -> Result<ColumnPath> {
-        let path = table::path_of(&entry.key)?;
-        self.columns.insert(path.clone(), decode(entry.value.clone(), "column")?);
-        Ok(path)
-    }
-
-    fn value(&self, path: &ColumnPath) -> Result<ValueColumn> {
-        let record = self
-            .columns
-            .get(path)
-            .ok_or_else(|| Error::new(Code::UnknownColumn, format!("there is no column {path}")))?;
-        let field = Arc::new(field_from_bytes(&record.field)?);
-        let stored = Field::new(path.leaf(), storage_type(field.data_type())?, true);
-        Ok(ValueColumn { id: record.id, group: record.group, ordinal: record.ordinal, field, stored })
+/// What to return, and under which path. Of keys alone, and of all columns, every table is asked.
+fn items(scan: &Scan) -> Vec<(ColumnPath, Expr)> {
+    match &scan.projection {
+        Projection::All if scan.keys_only => Vec::new(),
+        Projection::All => vec![(ColumnPath::root(), Expr::Column(Vec::new().into()))],
+        Projection::Listed(items) => items.clone(),
     }
 }
 
-fn assemble(
-    scan: &Scan,
-    found: &Found<'_>,
-    wanted: Vec<Wanted>,
-    mut groups: BTreeSet<u32>,
-    filter: Option<BoundExpr>,
-) -> Result<BoundScan> {
-    let keys = found.keys;
-    let mut values: Vec<ValueColumn> = Vec::new();
-    let mut numbers: BTreeMap<ColumnPath, usize> = BTreeMap::new();
-    let mut number = |path: &ColumnPath| -> Result<usize> {
-        if let Some(number) = numbers.get(path) {
+/// The path that an item names as a whole.
+fn whole(expr: &Expr) -> Result<Option<ColumnPath>> {
+    match expr {
+        Expr::Column(path) => ColumnPath::try_new(path.iter().map(String::as_str)).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Whether an item names a whole table: those come with the key columns, which are the first of the result.
+fn any_table(members: &Members, items: &[(ColumnPath, Expr)]) -> Result<bool> {
+    for (_, expr) in items {
+        let named = whole(expr)?.and_then(|path| members.resolve(&path));
+        if matches!(named, Some(Named::Tables)) || matches!(named, Some(Named::Inside(_, inner)) if inner.is_root()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What to look up in each table.
+fn lookups(scan: &Scan, items: &[(ColumnPath, Expr)], columns: &BTreeSet<ColumnPath>) -> Result<Vec<Lookup>> {
+    let groups = scan.keys_only && items.is_empty();
+    let mut lookups: Vec<_> = scan.members.iter().map(|_| Lookup { groups, ..Lookup::default() }).collect();
+    for (_, expr) in items {
+        match whole(expr)?.and_then(|path| scan.members.resolve(&path)) {
+            Some(Named::Inside(table, path)) => {
+                lookups[table].subtrees.insert(path);
+            }
+            Some(Named::Tables) => lookups.iter_mut().for_each(|lookup| {
+                lookup.subtrees.insert(ColumnPath::root());
+            }),
+            Some(Named::Key(_)) | None => {}
+        }
+    }
+    for path in columns {
+        if let Some(Named::Inside(table, path)) = scan.members.resolve(path) {
+            lookups[table].columns.insert(path);
+        }
+    }
+    Ok(lookups)
+}
+
+/// The first item that names a column or a group which does not exist.
+fn unknown(found: &Found<'_>, items: &[(ColumnPath, Expr)]) -> Result<Option<ColumnPath>> {
+    for (_, expr) in items {
+        let Some(path) = whole(expr)? else { continue };
+        let exists = match found.members.resolve(&path) {
+            // A table may have no columns yet.
+            Some(Named::Inside(table, inner)) => inner.is_root() || !found.subtree(table, &inner).is_empty(),
+            named => named.is_some(),
+        };
+        if !exists {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Numbers the columns that are read and collects what is returned.
+struct Binder<'a> {
+    found: &'a Found<'a>,
+    values: Vec<ValueColumn>,
+    /// By path in the scan.
+    numbers: HashMap<ColumnPath, usize>,
+    outputs: Vec<(ColumnPath, Origin)>,
+    origins: BTreeMap<ColumnPath, Origin>,
+    computed: Vec<Formula>,
+    groups: Vec<BTreeSet<u32>>,
+}
+
+impl<'a> Binder<'a> {
+    fn new(found: &'a Found<'a>) -> Self {
+        Self {
+            found,
+            values: Vec::new(),
+            numbers: HashMap::new(),
+            outputs: Vec::new(),
+            origins: BTreeMap::new(),
+            computed: Vec::new(),
+            groups: found.groups.clone(),
+        }
+    }
+
+    fn members(&self) -> &'a Members {
+        self.found.members
+    }
+
+    /// Adds what an expression gives below a path of the result.
+    fn project(&mut self, at: &ColumnPath, expr: &Expr) -> Result<()> {
+        let Some(path) = whole(expr)? else {
+            let formula = self.formula(bind(expr, self.found)?)?;
+            self.computed.push(formula);
+            return self.output(at.clone(), Origin::Computed(self.computed.len() - 1));
+        };
+        match self.members().resolve(&path) {
+            Some(Named::Key(key)) => self.output(at.clone(), Origin::Key(key)),
+            Some(Named::Inside(table, inner)) => self.subtree(at, table, &inner),
+            Some(Named::Tables) => self
+                .members()
+                .iter()
+                .enumerate()
+                .try_for_each(|(table, member)| self.subtree(&at.join(&member.at)?, table, &ColumnPath::root())),
+            None => bail!(Code::UnknownColumn, "there is no column {path}"),
+        }
+    }
+
+    /// Adds a column, a group or the value columns of a table.
+    fn subtree(&mut self, at: &ColumnPath, table: usize, path: &ColumnPath) -> Result<()> {
+        let columns = self.found.subtree(table, path);
+        if columns.is_empty() {
+            self.groups[table].insert(0);
+        }
+        for (below, address) in columns {
+            let number = self.value(address)?;
+            self.output(at.join(below)?, Origin::Value(number))?;
+        }
+        Ok(())
+    }
+
+    fn key_columns(&mut self) -> Result<()> {
+        let mut fields = self.members().keys().fields().iter().enumerate();
+        fields.try_for_each(|(key, field)| self.output(ColumnPath::root().child(field.name())?, Origin::Key(key)))
+    }
+
+    fn output(&mut self, path: ColumnPath, origin: Origin) -> Result<()> {
+        match self.origins.insert(path.clone(), origin) {
+            None => self.outputs.push((path, origin)),
+            Some(before) if before == origin => {}
+            Some(_) => bail!(Code::InvalidName, "two columns of the result are named {path}: give one another name"),
+        }
+        Ok(())
+    }
+
+    /// The number of a value column, which is read from now on.
+    fn value(&mut self, address: &ColumnPath) -> Result<usize> {
+        if let Some(number) = self.numbers.get(address) {
             return Ok(*number);
         }
-        values.push(found.value(path)?);
-        numbers.insert(path.clone(), values.len() - 1);
-        Ok(values.len() - 1)
-    };
-    let mut outputs = Vec::with_capacity(wanted.len());
-    let mut seen = BTreeSet::new();
-    for wanted in wanted {
-        let (path, origin) = match wanted {
-            Wanted::Key(at) => (ColumnPath::root().child(keys.fields()[at].name())?, Origin::Key(at)),
-            Wanted::Value(path) => {
-                let origin = Origin::Value(number(&path)?);
-                (path, origin)
-            }
+        let Some(found) = self.found.columns.get(address) else {
+            bail!(Code::UnknownColumn, "there is no column {address}");
         };
-        if seen.insert(path.clone()) {
-            outputs.push((path, origin));
-        }
+        let record = &found.record;
+        let field = Arc::new(field_from_bytes(&record.field)?);
+        let stored = Field::new(address.leaf(), storage_type(field.data_type())?, true);
+        self.groups[found.table].insert(record.group);
+        let (table, id, group, ordinal) = (found.table, record.id, record.group, record.ordinal);
+        self.values.push(ValueColumn { table, id, group, ordinal, field, stored });
+        self.numbers.insert(address.clone(), self.values.len() - 1);
+        Ok(self.values.len() - 1)
     }
-    let mut filter_columns = Vec::new();
-    for path in filter.iter().flat_map(|filter| filter.columns()) {
-        let names: Vec<String> = path.to_vec();
-        let typed = ColumnPath::try_new(names.iter().map(String::as_str))?;
-        let origin = match key_position(keys, &typed) {
-            Some(at) => Origin::Key(at),
-            None => Origin::Value(number(&typed)?),
-        };
-        filter_columns.push((names, origin));
-    }
-    groups.extend(values.iter().map(|value| value.group));
-    if groups.is_empty() {
-        groups.insert(0);
-    }
-    let outputs: Vec<OutputColumn> = outputs
-        .into_iter()
-        .map(|(path, origin)| {
-            let written = match origin {
-                Origin::Key(at) => &keys.fields()[at],
-                Origin::Value(at) => &values[at].field,
-            };
-            let data_type = output_type(written.data_type(), scan.profile);
-            OutputColumn { path, origin, field: Arc::new(written.as_ref().clone().with_data_type(data_type)) }
-        })
-        .collect();
-    let fields: Vec<_> = outputs.iter().map(|output| (output.path.clone(), Arc::clone(&output.field))).collect();
-    let schema = assemble_schema(&fields)?;
-    let ranges = match &filter {
-        Some(filter) => scan.ranges.intersection(&filter_ranges(filter, keys)?),
-        None => scan.ranges.clone(),
-    };
-    Ok(BoundScan { outputs, schema, values, groups, filter, filter_columns, ranges })
-}
 
-fn key_position(keys: &KeySchema, path: &ColumnPath) -> Option<usize> {
-    (path.depth() == 1).then(|| keys.index_of(path.leaf())).flatten()
+    /// Finds the columns of an expression. Key columns get their one name, whichever table they were named with.
+    fn formula(&mut self, expr: BoundExpr) -> Result<Formula> {
+        let fields = self.members().keys().fields();
+        let mut columns = Vec::with_capacity(expr.columns().len());
+        for path in expr.columns() {
+            let path = ColumnPath::try_new(path.iter().map(String::as_str))?;
+            columns.push(match self.members().resolve(&path) {
+                Some(Named::Key(key)) => (vec![fields[key].name().clone()], Origin::Key(key)),
+                _ => (names(&path), Origin::Value(self.value(&path)?)),
+            });
+        }
+        let expr = expr.with_columns(columns.iter().map(|(path, _)| path.clone().into()).collect());
+        Ok(Formula { expr, columns })
+    }
+
+    /// Returns the key columns instead, of rows of the same groups.
+    fn only_keys(&mut self) -> Result<()> {
+        self.values.clear();
+        self.numbers.clear();
+        self.computed.clear();
+        self.outputs.clear();
+        self.origins.clear();
+        self.key_columns()
+    }
+
+    fn field(&self, origin: Origin, profile: OutputProfile) -> FieldRef {
+        let written = match origin {
+            Origin::Key(at) => Arc::clone(&self.members().keys().fields()[at]),
+            Origin::Value(at) => Arc::clone(&self.values[at].field),
+            Origin::Computed(at) => Arc::new(Field::new("", self.computed[at].expr.data_type(), true)),
+        };
+        let data_type: DataType = output_type(written.data_type(), profile);
+        Arc::new(written.as_ref().clone().with_data_type(data_type))
+    }
+
+    fn finish(mut self, scan: &Scan, filter: Option<Formula>) -> Result<BoundScan> {
+        if self.groups.iter().all(BTreeSet::is_empty) {
+            // Rows without any column exist in the root group.
+            self.groups.iter_mut().for_each(|groups| groups.extend([0]));
+        }
+        let outputs: Vec<OutputColumn> = self
+            .outputs
+            .iter()
+            .map(|(path, origin)| OutputColumn {
+                path: path.clone(),
+                origin: *origin,
+                field: self.field(*origin, scan.profile),
+            })
+            .collect();
+        let fields: Vec<_> = outputs.iter().map(|output| (output.path.clone(), Arc::clone(&output.field))).collect();
+        let schema = assemble_schema(&fields)?;
+        let ranges = match &filter {
+            Some(filter) => scan.ranges.intersection(&filter_ranges(&filter.expr, self.members().keys())?),
+            None => scan.ranges.clone(),
+        };
+        let Self { values, computed, groups, .. } = self;
+        let (filter, filter_columns) = filter.map_or((None, Vec::new()), |filter| (Some(filter.expr), filter.columns));
+        Ok(BoundScan { outputs, schema, values, computed, groups, filter, filter_columns, ranges })
+    }
 }
 
 /// Columns that an expression names.
@@ -257,64 +330,4 @@ fn referenced(expr: &Expr, paths: &mut BTreeSet<ColumnPath>) {
         paths.insert(path);
     }
     expr.children().into_iter().for_each(|child| referenced(child, paths));
-}
-
-/// Names close to an unknown one are looked for among all columns, up to a limit.
-async fn candidates(snapshot: &Snapshot) -> Result<Vec<crate::expr::ColumnPath>> {
-    let keys = snapshot.table().key_schema().fields().iter().map(|field| vec![field.name().clone()]);
-    let entries = snapshot.state().range(&snapshot.pages(), table::columns_below(&ColumnPath::root())).await?;
-    let values = entries
-        .iter()
-        .take(SUGGESTIONS_MAX)
-        .map(|entry| Ok(table::path_of(&entry.key)?.names().iter().map(ToString::to_string).collect()))
-        .collect::<Result<Vec<Vec<String>>>>()?;
-    Ok(keys.chain(values).map(Into::into).collect())
-}
-
-async fn unknown_column(snapshot: &Snapshot, found: &mut Found<'_>, path: &ColumnPath) -> Error {
-    match candidates(snapshot).await {
-        Ok(candidates) => found.candidates = candidates,
-        Err(error) => return error,
-    }
-    let names: Vec<String> = path.names().iter().map(ToString::to_string).collect();
-    match bind(&column(names), found) {
-        Err(error) => error,
-        Ok(_) => Error::new(Code::UnknownColumn, format!("there is no column {path}")),
-    }
-}
-
-/// The key ranges outside of which a filter is never true.
-fn filter_ranges(filter: &BoundExpr, keys: &KeySchema) -> Result<KeyRanges> {
-    let schema: Vec<(crate::expr::ColumnPath, DataType)> =
-        keys.fields().iter().map(|field| (vec![field.name().clone()].into(), field.data_type().clone())).collect();
-    let bounds = crate::expr::key_bounds(filter, &schema);
-    if bounds.is_unbounded() {
-        return Ok(KeyRanges::all());
-    }
-    let key = |literals: &[crate::expr::Literal]| -> Result<Option<Key>> {
-        if literals.is_empty() {
-            return Ok(None);
-        }
-        let values = literals
-            .iter()
-            .zip(keys.fields())
-            .map(|(literal, field)| Ok(arrow_cast::cast(&literal.to_array()?, field.data_type())?))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Some(key_from_values(keys, &values)?))
-    };
-    bounds
-        .intervals
-        .iter()
-        .map(|interval| {
-            let (lower, upper) = (key(&interval.lower)?, key(&interval.upper)?);
-            // A prefix bound takes in, or leaves out, every key that begins with it.
-            let begin = lower.map(|key| {
-                if interval.lower_inclusive { key } else { KeyRange::from_prefix(&key).end().cloned().unwrap_or(key) }
-            });
-            let end = upper.map(|key| {
-                if interval.upper_inclusive { KeyRange::from_prefix(&key).end().cloned().unwrap_or(key) } else { key }
-            });
-            Ok(KeyRange::new(begin, end))
-        })
-        .collect()
 }

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
+use arrow_schema::Field;
 use futures::future::{BoxFuture, try_join_all};
 
-use super::bind::{BoundScan, Origin};
+use super::bind::{BoundScan, Formula, Origin};
 use super::gather::{Fetched, Stage, Values, fetch};
 use super::metrics::{Counters, add, add_time};
 use super::morsel::Morsel;
 use super::overlap::merged;
 use super::source::{Body, Source, SourcesRef};
-use crate::error::{Code, Error, Result};
+use crate::bail;
+use crate::error::{Code, Result};
 use crate::expr::{ZoneColumn, ZoneStatistics, prune_zones};
 use crate::fragment::{ColumnZones, Rows};
 use crate::key::KeySchema;
@@ -231,27 +233,50 @@ impl Context {
         let Some(filter) = &self.bound.filter else {
             return Ok(BooleanArray::from(vec![true; rows]));
         };
-        let columns = self
-            .bound
-            .filter_columns
-            .iter()
-            .map(|(path, origin)| Ok((path.as_slice(), self.written(*origin, values, rows)?)))
-            .collect::<Result<HashMap<&[String], ArrayRef>>>()?;
+        let columns = self.supply(&self.bound.filter_columns, values, values, rows)?;
         let supply = |path: &[String]| columns.get(path).cloned();
         let mask = filter.evaluate_filter(&supply, rows);
         self.took(&self.counters.filter_nanos, start);
         mask
     }
 
-    /// A column in the type it was written with; null throughout where the run has none.
-    fn written(&self, origin: Origin, values: &Values, rows: usize) -> Result<ArrayRef> {
-        let (found, data_type) = match origin {
-            Origin::Key(at) => (values.keys.get(&at), self.schema.fields()[at].data_type()),
-            Origin::Value(at) => (values.values.get(&at), self.bound.values[at].field.data_type()),
+    /// The columns of an expression in the types they were written with; null throughout where the run has none.
+    fn supply<'a>(
+        &self,
+        columns: &'a [(Vec<String>, Origin)],
+        rest: &Values,
+        filtered: &Values,
+        rows: usize,
+    ) -> Result<HashMap<&'a [String], ArrayRef>> {
+        let written = |origin: Origin| {
+            let data_type = match origin {
+                Origin::Key(at) => self.schema.fields()[at].data_type(),
+                Origin::Value(at) => self.bound.values[at].field.data_type(),
+                Origin::Computed(_) => bail!(Code::Internal, "an expression refers to another one"),
+            };
+            match rest.get(origin).or_else(|| filtered.get(origin)) {
+                Some(array) => from_storage(array, data_type),
+                None => Ok(new_null_array(data_type, rows)),
+            }
         };
-        match found {
-            Some(array) => from_storage(array, data_type),
-            None => Ok(new_null_array(data_type, rows)),
+        columns.iter().map(|(path, origin)| Ok((path.as_slice(), written(*origin)?))).collect()
+    }
+
+    /// An expression of the result.
+    fn compute(
+        &self,
+        formula: &Formula,
+        rest: &Values,
+        filtered: &Values,
+        output: &Field,
+        rows: usize,
+    ) -> Result<ArrayRef> {
+        let columns = self.supply(&formula.columns, rest, filtered, rows)?;
+        let array = formula.expr.evaluate(&|path: &[String]| columns.get(path).cloned(), rows)?;
+        if array.data_type() == output.data_type() {
+            Ok(array)
+        } else {
+            Ok(arrow_cast::cast(&array, output.data_type())?)
         }
     }
 
@@ -262,16 +287,13 @@ impl Context {
             .outputs
             .iter()
             .map(|output| {
-                let found = match output.origin {
-                    Origin::Key(at) => rest.keys.get(&at).or_else(|| filtered.keys.get(&at)),
-                    Origin::Value(at) => rest.values.get(&at).or_else(|| filtered.values.get(&at)),
-                };
-                let array = match found {
-                    Some(array) => from_storage(array, output.field.data_type())?,
-                    None if matches!(output.origin, Origin::Key(_)) => {
-                        return Err(Error::new(Code::Internal, "a key column was not read"));
+                let array = match (output.origin, rest.get(output.origin).or_else(|| filtered.get(output.origin))) {
+                    (_, Some(array)) => from_storage(array, output.field.data_type())?,
+                    (Origin::Key(_), None) => bail!(Code::Internal, "a key column was not read"),
+                    (Origin::Value(_), None) => new_null_array(output.field.data_type(), rows),
+                    (Origin::Computed(at), None) => {
+                        self.compute(&self.bound.computed[at], rest, filtered, &output.field, rows)?
                     }
-                    None => new_null_array(output.field.data_type(), rows),
                 };
                 Ok(Column { path: output.path.clone(), field: Arc::clone(&output.field), array })
             })

@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_schema::Field;
 use futures::future::try_join_all;
 
-use super::bind::ValueColumn;
+use super::bind::{Origin, ValueColumn};
 use super::keys::key_fields;
 use super::source::{Body, Cells, Source, Sources, presence_field};
 use crate::error::Result;
@@ -38,6 +38,15 @@ pub(super) struct Values {
 }
 
 impl Values {
+    /// The column of a key or a value.
+    pub(super) fn get(&self, origin: Origin) -> Option<&ArrayRef> {
+        match origin {
+            Origin::Key(at) => self.keys.get(&at),
+            Origin::Value(at) => self.values.get(&at),
+            Origin::Computed(_) => None,
+        }
+    }
+
     /// Makes the cells null that the run does not have.
     pub(super) fn mask_absent(mut self) -> Result<Self> {
         for (value, presence) in std::mem::take(&mut self.presence) {

@@ -8,10 +8,13 @@ mod bind;
 mod compose;
 mod execute;
 mod gather;
+mod key_ranges;
 mod keys;
+mod lookup;
 mod merge;
 mod metrics;
 mod morsel;
+mod names;
 mod overlap;
 mod parts;
 mod plan;
@@ -19,6 +22,8 @@ mod prefetch;
 mod resolve;
 mod source;
 mod take;
+
+use std::sync::Arc;
 
 use futures::stream::BoxStream;
 
@@ -32,20 +37,27 @@ pub(crate) use resolve::{Holds, Segment, pick, pick_keys};
 pub(crate) use source::presence_field;
 pub use take::Taken;
 
+use self::names::Members;
 use crate::error::Result;
-use crate::expr::Expr;
-use crate::key::KeyRanges;
+use crate::expr::{Expr, column};
+use crate::key::{KeyRanges, KeySchema};
 use crate::table::Snapshot;
 use crate::types::{ColumnPath, OutputProfile};
 
 /// Batches of a scan.
 pub type BatchStream = BoxStream<'static, Result<arrow_array::RecordBatch>>;
 
-/// What to read of a snapshot.
+/// What to read of a snapshot, or of several with one key schema.
+///
+/// Paths name the columns of a single table as the table does. In a scan of several tables, made by [`Scan::over`], they
+/// begin with the name that their table has in the scan; key columns, which all tables share, need none. A row exists
+/// if any column group that the scan refers to has its key, in whichever table; columns of a table that lacks the key
+/// are null. What one table deletes, or writes later, changes nothing in another.
 #[derive(Clone)]
 pub struct Scan {
-    snapshot: Snapshot,
+    members: Members,
     projection: Projection,
+    keys_only: bool,
     filter: Option<Expr>,
     ranges: KeyRanges,
     limit: Option<u64>,
@@ -58,24 +70,23 @@ pub struct Scan {
 enum Projection {
     /// Key columns and all value columns.
     All,
-    /// Key columns of rows that exist in any group.
-    Keys,
-    /// The named columns and the columns of the named groups, in this order.
-    Named(Vec<ColumnPath>),
+    /// What the expressions give, below these paths of the result, in this order.
+    Listed(Vec<(ColumnPath, Expr)>),
 }
 
 impl Snapshot {
     /// A scan of all columns; narrow it down with the methods of [`Scan`].
     pub fn scan(&self) -> Scan {
-        Scan::new(self, Projection::All)
+        Scan::new(Members::one(self))
     }
 }
 
 impl Scan {
-    fn new(snapshot: &Snapshot, projection: Projection) -> Self {
+    fn new(members: Members) -> Self {
         Self {
-            snapshot: snapshot.clone(),
-            projection,
+            members,
+            projection: Projection::All,
+            keys_only: false,
             filter: None,
             ranges: KeyRanges::all(),
             limit: None,
@@ -84,14 +95,40 @@ impl Scan {
         }
     }
 
-    /// A scan of the keys that exist in any column group.
-    pub fn keys(snapshot: &Snapshot) -> Self {
-        Self::new(snapshot, Projection::Keys)
+    /// A scan of all columns of several tables: the key columns, then a struct for each table under its name.
+    ///
+    /// # Errors
+    /// `KeySchemaMismatch` when key columns differ in name, type or order; `InvalidArgument` for no table, a name that
+    /// occurs twice, or that of a key column; `InvalidName`.
+    pub fn over(tables: impl IntoIterator<Item = (impl Into<Arc<str>>, Snapshot)>) -> Result<Self> {
+        Ok(Self::new(Members::named(tables)?))
     }
 
-    /// Reads only these columns and groups, in this order.
-    pub fn select(mut self, paths: impl IntoIterator<Item = ColumnPath>) -> Self {
-        self.projection = Projection::Named(paths.into_iter().collect());
+    /// A scan of the keys that exist in any column group.
+    pub fn keys(snapshot: &Snapshot) -> Self {
+        snapshot.scan().keys_only()
+    }
+
+    /// Returns the keys alone, of the rows that exist in any column group the scan refers to: in any of all, unless
+    /// columns are selected.
+    pub fn keys_only(mut self) -> Self {
+        self.keys_only = true;
+        self
+    }
+
+    /// Reads only these columns, groups and tables, in this order.
+    pub fn select(self, paths: impl IntoIterator<Item = ColumnPath>) -> Self {
+        self.project(paths.into_iter().map(|path| {
+            let names: Vec<String> = path.names().iter().map(ToString::to_string).collect();
+            (path, column(names))
+        }))
+    }
+
+    /// Returns what the expressions give, each below a path of the result. A column stands there under its new name, a
+    /// group or a table with all its columns; the empty path is the top of the result. A table, as the empty path of a
+    /// scan of one, comes with the key columns, which are the first of the result and come once.
+    pub fn project(mut self, columns: impl IntoIterator<Item = (ColumnPath, Expr)>) -> Self {
+        self.projection = Projection::Listed(columns.into_iter().collect());
         self
     }
 
@@ -126,6 +163,11 @@ impl Scan {
     pub fn unordered(mut self) -> Self {
         self.ordered = false;
         self
+    }
+
+    /// The key columns of its tables.
+    pub fn key_schema(&self) -> &KeySchema {
+        self.members.keys()
     }
 
     /// Plans the scan: reads the metadata it needs.

@@ -243,15 +243,15 @@ impl Overlap {
 
     /// The rows that exist, cut into batches.
     fn chunks(&self) -> Vec<Chunk> {
-        let kinds: Vec<Kind> = (0..self.inputs.len())
-            .map(|input| match self.source(input) {
-                source if source.tombstone => Kind::Tombstone,
-                source if source.groups.is_empty() => Kind::Cells,
-                _ => Kind::Rows,
-            })
-            .collect();
+        let kind = |source: &Source| match source {
+            source if source.tombstone => Kind::Tombstone,
+            source if source.groups.is_empty() => Kind::Cells,
+            _ => Kind::Rows,
+        };
+        let kinds: Vec<(usize, Kind)> =
+            (0..self.inputs.len()).map(|input| (self.source(input).table, kind(self.source(input)))).collect();
         let largest = (0..self.inputs.len())
-            .filter(|input| kinds[*input] != Kind::Tombstone && self.inputs[*input].located.is_none())
+            .filter(|input| kinds[*input].1 != Kind::Tombstone && self.inputs[*input].located.is_none())
             .max_by_key(|input| self.inputs[*input].keys.len());
         let stripe = |stretch: &Stretch| {
             let member = self.union.members(stretch).find(|member| Some(member.input as usize) == largest)?;
@@ -349,9 +349,11 @@ impl Overlap {
         let mut picked: Vec<Vec<Vec<Segment>>> = Vec::with_capacity(chunks.len());
         for chunk in &chunks {
             let pick_column = |value: &usize| {
-                pick(&self.union, &chunk.rows, |input| match self.source(input).columns[*value] {
-                    None => Holds::Nothing,
-                    Some(_) => presence[input].get(value).map_or(Holds::Everything, Holds::Some),
+                let table = self.context.bound.values[*value].table;
+                pick(&self.union, &chunk.rows, |input| match self.source(input) {
+                    source if source.table == table && source.tombstone => Holds::Deleted,
+                    source if source.columns[*value].is_none() => Holds::Nothing,
+                    _ => presence[input].get(value).map_or(Holds::Everything, Holds::Some),
                 })
             };
             let segments: Vec<Vec<Segment>> = columns.iter().map(pick_column).collect();

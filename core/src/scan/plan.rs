@@ -8,11 +8,12 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::bind::{Origin, bind_scan};
+use super::bind::{BoundScan, Origin, bind_scan};
 use super::execute::{Context, run, stripes};
 use super::gather::Stage;
 use super::metrics::{Counters, PlanMetrics, add_time};
 use super::morsel::morsels;
+use super::names::{Member, Members};
 use super::prefetch::up_to;
 use super::source::{Body, Sources};
 use super::{BatchStream, Scan};
@@ -25,7 +26,7 @@ use crate::store::{Meter, MeterSnapshot};
 pub struct Plan {
     context: Arc<Context>,
     meter: Meter,
-    version: u64,
+    members: Members,
     limit: Option<u64>,
     ordered: bool,
     readahead: usize,
@@ -33,26 +34,13 @@ pub struct Plan {
 
 impl Plan {
     pub(super) async fn new(scan: &Scan) -> Result<Self> {
-        let table = scan.snapshot.table();
+        let table = scan.members.first().snapshot.table();
         let runtime = Arc::clone(table.runtime());
         let start = runtime.monotonic();
-        let (store, meter) = table.store().metered();
+        let meter = Meter::new();
         let bound = bind_scan(scan).await?;
-        let sources = Sources::load(&scan.snapshot, &store, &bound).await?;
-        let mut filter_stage = Stage { number: 0, ..Stage::default() };
-        for (_, origin) in &bound.filter_columns {
-            push(&mut filter_stage, *origin);
-        }
-        let mut rest_stage = Stage { number: 1, ..Stage::default() };
-        for output in &bound.outputs {
-            let in_filter = match output.origin {
-                Origin::Key(at) => filter_stage.keys.contains(&at),
-                Origin::Value(at) => filter_stage.values.contains(&at),
-            };
-            if !in_filter {
-                push(&mut rest_stage, output.origin);
-            }
-        }
+        let sources = Sources::load(&scan.members, &meter, &bound).await?;
+        let (filter_stage, rest_stage) = stages(&bound);
         let counters = Counters::default();
         counters.runs.store(sources.list.len() as u64, Ordering::Relaxed);
         let fragments = sources.list.iter().map(|source| match &source.body {
@@ -77,7 +65,7 @@ impl Plan {
         Ok(Self {
             context: Arc::new(context),
             meter,
-            version: scan.snapshot.version(),
+            members: scan.members.clone(),
             limit: scan.limit,
             ordered: scan.ordered,
             readahead,
@@ -148,7 +136,8 @@ impl Plan {
         let mut text = String::new();
         let columns: Vec<String> = bound.outputs.iter().map(|output| output.path.to_string()).collect();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "scan of version {}", self.version);
+        let versions: Vec<String> = self.members.iter().map(Member::to_string).collect();
+        let _ = writeln!(text, "scan of {}", versions.join(", "));
         let _ = writeln!(text, "  columns: {}", columns.join(", "));
         if let Some(filter) = &bound.filter {
             let columns: Vec<String> = filter.columns().iter().map(ToString::to_string).collect();
@@ -166,7 +155,8 @@ impl Plan {
             let kind = if source.tombstone { "deletes" } else { "rows" };
             let _ = writeln!(
                 text,
-                "    version {} {place}: {} {kind}, keys {} to {}, {fragments} fragments",
+                "    {}version {} {place}: {} {kind}, keys {} to {}, {fragments} fragments",
+                self.members.label(source.table),
                 source.rank.version,
                 source.rows(),
                 source.first,
@@ -175,6 +165,27 @@ impl Plan {
         }
         text
     }
+}
+
+/// The columns that the filter reads, and those that are read once it is decided.
+fn stages(bound: &BoundScan) -> (Stage, Stage) {
+    let mut filter = Stage { number: 0, ..Stage::default() };
+    for (_, origin) in &bound.filter_columns {
+        push(&mut filter, *origin);
+    }
+    let mut rest = Stage { number: 1, ..Stage::default() };
+    let computed = bound.computed.iter().flat_map(|formula| &formula.columns).map(|(_, origin)| *origin);
+    for origin in bound.outputs.iter().map(|output| output.origin).chain(computed) {
+        let in_filter = match origin {
+            Origin::Key(at) => filter.keys.contains(&at),
+            Origin::Value(at) => filter.values.contains(&at),
+            Origin::Computed(_) => true,
+        };
+        if !in_filter {
+            push(&mut rest, origin);
+        }
+    }
+    (filter, rest)
 }
 
 fn push(stage: &mut Stage, origin: Origin) {

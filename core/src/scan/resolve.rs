@@ -56,29 +56,27 @@ pub(super) enum Kind {
 /// The rows of an input that have a cell in a column.
 pub(crate) enum Holds<'a> {
     Nothing,
+    /// They have none, and hide those of lower rank.
+    Deleted,
     Everything,
     Some(&'a BooleanArray),
 }
 
-/// The rows of a union that exist after deletions, with the inputs that no tombstone hides.
-pub(super) fn existing(union: &Union, kinds: &[Kind]) -> Vec<Stretch> {
-    let mut stretches = Vec::with_capacity(union.stretches.len());
-    for stretch in &union.stretches {
-        let mut exists = false;
-        let mut visible = stretch.members.1;
-        for member in union.members(stretch).rev() {
-            match kinds[member.input as usize] {
-                Kind::Tombstone => break,
-                Kind::Rows => exists = true,
-                Kind::Cells => {}
+/// The rows of a union that exist after deletions: each input has the number of its table, whose inputs follow each
+/// other, and hides only what is below it there.
+pub(super) fn existing(union: &Union, kinds: &[(usize, Kind)]) -> Vec<Stretch> {
+    let exists = |stretch: &&Stretch| {
+        let mut hidden = None;
+        union.members(stretch).rev().any(|member| match kinds[member.input as usize] {
+            (table, _) if hidden == Some(table) => false,
+            (table, Kind::Tombstone) => {
+                hidden = Some(table);
+                false
             }
-            visible -= 1;
-        }
-        if exists {
-            stretches.push(Stretch { members: (visible, stretch.members.1), ..*stretch });
-        }
-    }
-    stretches
+            (_, kind) => kind == Kind::Rows,
+        })
+    };
+    union.stretches.iter().filter(exists).copied().collect()
 }
 
 /// For existing rows, the cells of highest rank among the inputs that hold a column.
@@ -106,6 +104,7 @@ fn pick_rows<'a>(
     };
     match holds(member.input as usize) {
         Holds::Nothing => pick_rows(below, from, to, holds, segments),
+        Holds::Deleted => Segment::missing(to - from).push_to(segments),
         Holds::Everything => {
             Segment { source: member.input, row: member.row + from, len: to - from }.push_to(segments);
         }
@@ -191,10 +190,14 @@ mod tests {
         #[test]
         fn the_newest_visible_cell_is_picked(
             inputs in prop::collection::vec((kind(), prop::collection::btree_set(0..40u32, 0..30), any::<Option<u64>>()), 1..6),
+            others in 0..6_usize,
             kept in any::<u64>(),
         ) {
+            // The last inputs belong to another table, whose column is the one that is picked.
+            let table = |input: usize| usize::from(input >= others.min(inputs.len() - 1));
             let places: Vec<Vec<u32>> = inputs.iter().map(|(_, places, _)| places.iter().copied().collect()).collect();
-            let kinds: Vec<Kind> = inputs.iter().map(|(kind, ..)| *kind).collect();
+            let kinds: Vec<(usize, Kind)> =
+                inputs.iter().enumerate().map(|(input, (kind, ..))| (table(input), *kind)).collect();
             let presence: Vec<Option<BooleanArray>> = inputs
                 .iter()
                 .map(|(_, places, bits)| bits.map(|bits| (0..places.len()).map(|row| Some(bits >> row & 1 == 1)).collect()))
@@ -205,26 +208,32 @@ mod tests {
             let mut expected = Vec::new();
             let mut expected_rows = BTreeSet::new();
             for place in 0..40 {
-                let mut exists = false;
+                let mut exists = [false; 2];
                 let mut cell = None;
                 for (input, places) in places.iter().enumerate() {
                     let Ok(row) = places.binary_search(&place) else { continue };
-                    match kinds[input] {
-                        Kind::Tombstone => (exists, cell) = (false, None),
-                        kind => {
-                            exists |= kind == Kind::Rows;
-                            if presence[input].as_ref().is_none_or(|bits| bits.value(row)) {
-                                cell = Some((input, count(row)));
-                            }
-                        }
+                    let (table, kind) = kinds[input];
+                    let present = table == 1 && presence[input].as_ref().is_none_or(|bits| bits.value(row));
+                    match kind {
+                        Kind::Tombstone => exists[table] = false,
+                        kind => exists[table] |= kind == Kind::Rows,
+                    }
+                    if kind == Kind::Tombstone && table == 1 {
+                        cell = None;
+                    } else if present {
+                        cell = Some((input, count(row)));
                     }
                 }
-                if exists {
+                if exists.contains(&true) {
                     expected.push(cell);
                     expected_rows.insert(place);
                 }
             }
-            let holds = |input: usize| presence[input].as_ref().map_or(Holds::Everything, Holds::Some);
+            let holds = |input: usize| match kinds[input] {
+                (0, _) => Holds::Nothing,
+                (_, Kind::Tombstone) => Holds::Deleted,
+                _ => presence[input].as_ref().map_or(Holds::Everything, Holds::Some),
+            };
             prop_assert_eq!(cells(&pick(&union, &rows, holds)), expected.clone());
             let found: BTreeSet<u32> = rows.iter().flat_map(|stretch| stretch.begin..stretch.begin + stretch.len).collect();
             prop_assert_eq!(&found, &expected_rows);

@@ -1,16 +1,19 @@
 //! The runs a plan reads: where their keys are, and which of them holds which column.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_schema::{DataType, Field};
+use futures::future::try_join_all;
 
 use super::bind::{BoundScan, ValueColumn};
+use super::names::{Member, Members};
 use crate::error::{Code, Error, Result};
 use crate::fragment::{Fragment, FragmentRef};
 use crate::key::{Key, KeyRange, KeyRanges, KeyRows};
-use crate::store::Store;
+use crate::store::{Meter, Store};
 use crate::table::records::{FragmentRecord, InlineRecord, Rank, RunRecord, decode, required};
 use crate::table::{self, CHUNK_COLUMNS, Caches, Snapshot, SpanScope};
 use crate::transaction::inline;
@@ -18,6 +21,8 @@ use crate::tree::{Entry, Query};
 
 /// A sorted run as a scan sees it.
 pub(super) struct Source {
+    /// Number of its table in the scan. Ranks of different tables have nothing to do with each other.
+    pub(super) table: usize,
     pub(super) rank: Rank,
     pub(super) tombstone: bool,
     pub(super) first: Key,
@@ -32,9 +37,23 @@ pub(super) struct Source {
 /// Where the rows of a run are.
 pub(super) enum Body {
     /// In files.
-    Files { keys: FragmentRef, fragments: Vec<FragmentRef> },
+    Files { keys: File, fragments: Vec<File> },
     /// In memory.
     Memory { keys: KeyRows, values: Vec<ArrayRef> },
+}
+
+/// A file of one of the scan's tables.
+pub(super) struct File {
+    table: usize,
+    reference: FragmentRef,
+}
+
+impl Deref for File {
+    type Target = FragmentRef;
+
+    fn deref(&self) -> &FragmentRef {
+        &self.reference
+    }
 }
 
 /// Where the cells of a column are within a run.
@@ -62,59 +81,75 @@ impl Source {
     }
 }
 
-/// The sources of a plan, in ascending order of rank, and how to open them.
+/// The sources of a plan and how to open them.
 pub(super) struct Sources {
-    pub(super) store: Store,
+    /// The store of each table.
+    stores: Vec<Store>,
+    /// Blocks are cached by store and object: one cache serves all tables.
     pub(super) caches: Caches,
+    /// Those of a table follow each other in ascending order of rank.
     pub(super) list: Vec<Source>,
 }
 
 impl Sources {
-    /// Reads the metadata of all runs that overlap the key ranges: one round per level of the tree.
-    pub(super) async fn load(snapshot: &Snapshot, store: &Store, bound: &BoundScan) -> Result<Self> {
-        let hull = hull(&bound.ranges);
-        let chunks: BTreeSet<(u32, u32)> =
-            bound.values.iter().map(|value| (value.group, value.ordinal / CHUNK_COLUMNS)).collect();
-        let mut queries = vec![Query::Range(table::inlines()), overlap(&SpanScope::tombstones(), &hull)];
-        queries.extend(bound.groups.iter().map(|group| overlap(&SpanScope::runs(*group), &hull)));
-        queries.extend(chunks.iter().map(|(group, chunk)| overlap(&SpanScope::fragments(*group, *chunk), &hull)));
-        let pages = snapshot.table().pages(store);
-        let mut answers = snapshot.state().query(&pages, &queries).await?.into_iter();
-        let inlines = answers.next().unwrap_or_default();
-        let tombstones = answers.next().unwrap_or_default();
-        let mut loader = Loader { bound, runs: BTreeMap::new() };
-        for entry in tombstones {
-            loader.run(entry, None)?;
-        }
-        for group in &bound.groups {
-            for entry in answers.next().unwrap_or_default() {
-                loader.run(entry, Some(*group))?;
-            }
-        }
-        for entry in answers.flatten() {
-            loader.fragment(entry)?;
-        }
-        let mut list: Vec<Source> = loader.runs.into_values().map(|run| run.source).collect();
-        for entry in inlines {
-            list.extend(memory_source(snapshot, bound, entry)?);
-        }
-        list.retain(|source| bound.ranges.intersects_span(source.first.as_bytes(), source.last.as_bytes()));
-        list.sort_by_key(|source| source.rank);
-        if snapshot.table().log().faults().filter_stale_cells && bound.filter.is_some() {
-            list.pop();
-        }
-        Ok(Self { store: store.clone(), caches: snapshot.table().caches().clone(), list })
+    /// Reads the metadata of all runs that overlap the key ranges: one round per level of the tree, for all tables.
+    pub(super) async fn load(members: &Members, meter: &Meter, bound: &BoundScan) -> Result<Self> {
+        let table = |member: &Member| member.snapshot.table().clone();
+        let stores: Vec<Store> = members.iter().map(|member| table(member).store().metered_into(meter)).collect();
+        let members_of = members.iter().zip(&stores).enumerate();
+        let lists = members_of.filter(|(number, _)| !bound.groups[*number].is_empty());
+        let lists = lists.map(|(number, (member, store))| load_table(number, &member.snapshot, store, bound));
+        let list = try_join_all(lists).await?.into_iter().flatten().collect();
+        Ok(Self { caches: table(members.first()).caches().clone(), stores, list })
     }
 
     /// Opens a fragment, through the cache of indexes.
-    pub(super) async fn open(&self, reference: &FragmentRef) -> Result<Fragment> {
+    pub(super) async fn open(&self, file: &File) -> Result<Fragment> {
+        let (store, reference) = (&self.stores[file.table], &file.reference);
         let end = reference.index_offset + u64::from(reference.index_length);
-        let key = self.store.block_key(&reference.path, reference.index_offset..end)?;
-        let (store, reference) = (self.store.clone(), reference.clone());
+        let key = store.block_key(&reference.path, reference.index_offset..end)?;
+        let (opener, reference) = (store.clone(), reference.clone());
         let fragment =
-            self.caches.indexes.get_or_load(&key, || async move { Fragment::open(&store, reference).await }).await?;
-        Ok(fragment.with_store(&self.store))
+            self.caches.indexes.get_or_load(&key, || async move { Fragment::open(&opener, reference).await }).await?;
+        Ok(fragment.with_store(store))
     }
+}
+
+/// The runs of one table, in ascending order of rank.
+async fn load_table(table: usize, snapshot: &Snapshot, store: &Store, bound: &BoundScan) -> Result<Vec<Source>> {
+    let hull = hull(&bound.ranges);
+    let groups = &bound.groups[table];
+    let values = bound.values.iter().filter(|value| value.table == table);
+    let chunks: BTreeSet<(u32, u32)> = values.map(|value| (value.group, value.ordinal / CHUNK_COLUMNS)).collect();
+    let mut queries = vec![Query::Range(table::inlines()), overlap(&SpanScope::tombstones(), &hull)];
+    queries.extend(groups.iter().map(|group| overlap(&SpanScope::runs(*group), &hull)));
+    queries.extend(chunks.iter().map(|(group, chunk)| overlap(&SpanScope::fragments(*group, *chunk), &hull)));
+    let pages = snapshot.table().pages(store);
+    let mut answers = snapshot.state().query(&pages, &queries).await?.into_iter();
+    let inlines = answers.next().unwrap_or_default();
+    let tombstones = answers.next().unwrap_or_default();
+    let mut loader = Loader { table, bound, runs: BTreeMap::new() };
+    for entry in tombstones {
+        loader.run(entry, None)?;
+    }
+    for group in groups {
+        for entry in answers.next().unwrap_or_default() {
+            loader.run(entry, Some(*group))?;
+        }
+    }
+    for entry in answers.flatten() {
+        loader.fragment(entry)?;
+    }
+    let mut list: Vec<Source> = loader.runs.into_values().map(|run| run.source).collect();
+    for entry in inlines {
+        list.extend(memory_source(table, snapshot, bound, entry)?);
+    }
+    list.retain(|source| bound.ranges.intersects_span(source.first.as_bytes(), source.last.as_bytes()));
+    list.sort_by_key(|source| source.rank);
+    if snapshot.table().log().faults().filter_stale_cells && bound.filter.is_some() {
+        list.pop();
+    }
+    Ok(list)
 }
 
 /// The smallest range that holds all ranges.
@@ -137,6 +172,7 @@ fn overlap(scope: &SpanScope, range: &KeyRange) -> Query {
 }
 
 struct Loader<'a> {
+    table: usize,
     bound: &'a BoundScan,
     /// By name of the key space; tombstones and rows never share one.
     runs: BTreeMap<String, LoadedRun>,
@@ -153,12 +189,13 @@ impl Loader<'_> {
         let keys = required(record.keys, "key space")?;
         let run = self.runs.entry(keys.path.clone()).or_insert_with(|| LoadedRun {
             source: Source {
+                table: self.table,
                 rank: record.rank.unwrap_or_default(),
                 tombstone: group.is_none(),
                 first: Key::from(record.first.to_vec()),
                 last: Key::from(record.last.to_vec()),
                 groups: BTreeSet::new(),
-                body: Body::Files { keys, fragments: Vec::new() },
+                body: Body::Files { keys: File { table: self.table, reference: keys }, fragments: Vec::new() },
                 columns: vec![None; self.bound.values.len()],
             },
             fragments: HashMap::new(),
@@ -176,9 +213,10 @@ impl Loader<'_> {
             return Err(Error::new(Code::Corrupt, "a fragment is not aligned to its key space").with_path(data.path));
         }
         for binding in &record.columns {
-            let Some(value) = self.bound.values.iter().position(|value| value.id == binding.column) else { continue };
+            let is_bound = |value: &ValueColumn| value.table == self.table && value.id == binding.column;
+            let Some(value) = self.bound.values.iter().position(is_bound) else { continue };
             let fragment = *run.fragments.entry(data.path.clone()).or_insert_with(|| {
-                fragments.push(data.clone());
+                fragments.push(File { table: self.table, reference: data.clone() });
                 fragments.len() - 1
             });
             run.source.columns[value] = Some(Cells {
@@ -192,10 +230,11 @@ impl Loader<'_> {
 }
 
 /// Inline rows as a run; `None` when none of the scan's groups has them.
-fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result<Option<Source>> {
+fn memory_source(table: usize, snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result<Option<Source>> {
     let rank = table::rank_of(&entry.key)?;
     let record: InlineRecord = decode(entry.value, "inline rows")?;
-    let groups: BTreeSet<u32> = record.groups.iter().copied().filter(|group| bound.groups.contains(group)).collect();
+    let wanted = &bound.groups[table];
+    let groups: BTreeSet<u32> = record.groups.iter().copied().filter(|group| wanted.contains(group)).collect();
     if groups.is_empty() && !record.tombstone {
         return Ok(None);
     }
@@ -207,7 +246,7 @@ fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result
         record
             .columns
             .iter()
-            .position(|place| place.column == value.id)
+            .position(|place| value.table == table && place.column == value.id)
             .filter(|position| *position < rows.values.len())
     };
     let columns = bound
@@ -216,6 +255,7 @@ fn memory_source(snapshot: &Snapshot, bound: &BoundScan, entry: Entry) -> Result
         .map(|value| position(value).map(|position| Cells { fragment: 0, position, presence: None }))
         .collect();
     Ok(Some(Source {
+        table,
         rank,
         tombstone: record.tombstone,
         first: rows.keys.key(0),

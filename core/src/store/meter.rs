@@ -81,7 +81,7 @@ pub struct Meter(Arc<Scope>);
 
 #[derive(Debug, Default)]
 struct Scope {
-    parent: Option<Meter>,
+    parents: Vec<Meter>,
     counters: Counters,
     in_flight: AtomicU64,
 }
@@ -94,7 +94,12 @@ impl Meter {
 
     /// A scope within this one.
     pub fn child(&self) -> Self {
-        Self(Arc::new(Scope { parent: Some(self.clone()), ..Scope::default() }))
+        Self(Arc::new(Scope { parents: vec![self.clone()], ..Scope::default() }))
+    }
+
+    /// A scope within this one and another, which have no scope in common.
+    pub fn joined(&self, other: &Self) -> Self {
+        Self(Arc::new(Scope { parents: vec![self.clone(), other.clone()], ..Scope::default() }))
     }
 
     /// The counts so far.
@@ -103,23 +108,25 @@ impl Meter {
     }
 
     pub(crate) fn add(&self, event: Event, amount: u64) {
-        for scope in self.scopes() {
+        self.each_scope(&|scope| {
             scope.counters.of(event).fetch_add(amount, Ordering::Relaxed);
-        }
+        });
     }
 
     /// Marks an operation as in flight until the guard is dropped.
     pub(crate) fn begin(&self) -> InFlight {
-        for scope in self.scopes() {
+        self.each_scope(&|scope| {
             if scope.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
                 scope.counters.of(Event::Round).fetch_add(1, Ordering::Relaxed);
             }
-        }
+        });
         InFlight(self.clone())
     }
 
-    fn scopes(&self) -> impl Iterator<Item = &Scope> {
-        std::iter::successors(Some(&*self.0), |scope| scope.parent.as_ref().map(|parent| &*parent.0))
+    /// Calls for this scope and all that it lies in. Scopes are nested as deep as the engine's own calls.
+    fn each_scope(&self, count: &dyn Fn(&Scope)) {
+        count(&self.0);
+        self.0.parents.iter().for_each(|parent| parent.each_scope(count));
     }
 }
 
@@ -128,9 +135,9 @@ pub(crate) struct InFlight(Meter);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        for scope in self.0.scopes() {
+        self.0.each_scope(&|scope| {
             scope.in_flight.fetch_sub(1, Ordering::Relaxed);
-        }
+        });
     }
 }
 
@@ -146,6 +153,18 @@ mod tests {
         second.add(Event::BytesRead, 5);
         assert_eq!((first.snapshot().gets, first.snapshot().bytes_read), (2, 0));
         assert_eq!((table.snapshot().gets, table.snapshot().bytes_read), (2, 5));
+    }
+
+    #[test]
+    fn a_joined_scope_counts_into_both() {
+        let (table, scan) = (Meter::new(), Meter::new());
+        let (first, second) = (table.joined(&scan), Meter::new().joined(&scan));
+        first.add(Event::Get, 2);
+        second.add(Event::Get, 3);
+        let both = (first.begin(), second.begin());
+        drop(both);
+        assert_eq!((table.snapshot().gets, scan.snapshot().gets), (2, 5));
+        assert_eq!(scan.snapshot().rounds, 1);
     }
 
     #[test]

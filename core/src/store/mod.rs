@@ -148,6 +148,11 @@ impl Store {
         (Self { meter: meter.clone(), ..self.clone() }, meter)
     }
 
+    /// The same folder counting into another meter as well as the present one.
+    pub fn metered_into(&self, meter: &Meter) -> Self {
+        Self { meter: self.meter.joined(meter), ..self.clone() }
+    }
+
     /// Where this handle counts.
     pub fn meter(&self) -> &Meter {
         &self.meter

@@ -66,6 +66,16 @@ impl ColumnPath {
         Self::try_new(self.0.iter().cloned().chain([Arc::from(name)]))
     }
 
+    /// The path inside this group that has the names of `inner`.
+    pub fn join(&self, inner: &Self) -> Result<Self> {
+        Self::try_new(self.0.iter().chain(inner.0.iter()).cloned())
+    }
+
+    /// What is left of the path inside a group; `None` unless it lies there.
+    pub fn below(&self, group: &Self) -> Option<Self> {
+        Some(Self(self.0.strip_prefix(&*group.0)?.into()))
+    }
+
     /// The names, outermost first.
     pub fn names(&self) -> &[Arc<str>] {
         &self.0

@@ -39,6 +39,30 @@ public struct Client: Sendable {
         try await run { [handle] in Table(try await handle.tableAtRoot(cancel: $0)) }
     }
 
+    /// Plans a scan over tables with the same key columns, under names that paths of their columns begin with:
+    ///
+    ///     try await client.scan(
+    ///         ["flights": flights, "weather": weather], columns: ["id": "id", "wind": "weather.wind"],
+    ///         where: "flights.distance > 1000 and weather.wind is not null")
+    ///
+    /// The result has the key columns once, then a struct for each table, unless `select` or `columns` choose. A row exists
+    /// if any column group that the scan refers to has its key, in whichever table; what a table lacks is null. `asof` a
+    /// time holds for all tables; where there are several, pass snapshots instead of a version. The other parameters are
+    /// those of ``Table/scan(select:columns:where:begin:end:limit:keysOnly:unordered:asof:)``.
+    public func scan(
+        _ tables: ScanTables, select: [String]? = nil, columns: NamedColumns = [:], where filter: String? = nil,
+        begin: Value? = nil, end: Value? = nil, limit: Int64? = nil, keysOnly: Bool = false, unordered: Bool = false,
+        asof: Asof? = nil
+    ) async throws -> Plan {
+        let request = ScanRequest(
+            select: select, columns: columns.list, filter: filter, begin: begin?.keyParts, end: end?.keyParts,
+            limit: limit, keysOnly: keysOnly, unordered: unordered)
+        let sources = tables.list.map { name, table in table.source(named: name) }
+        return try await run { [handle] in
+            Plan(try await handle.scan(tables: sources, options: request, asof: asof?.text, cancel: $0))
+        }
+    }
+
     /// The names of all tables: `dataset.table`, with `project/` before it unless that is the default.
     public func tables() async throws -> [String] {
         try await run { [handle] in try await handle.tables(cancel: $0) }

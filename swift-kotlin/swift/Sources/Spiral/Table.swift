@@ -4,10 +4,12 @@ import Foundation
 private let pieceRows = 4096
 
 /// A table: rows that are sorted and unique by a key, in versions.
-public struct Table: Sendable {
+public struct Table: Scannable {
     private let handle: TableHandle
 
     init(_ handle: TableHandle) { self.handle = handle }
+
+    public func source(named name: String) -> ScanSource { .newest(name: name, table: handle) }
 
     /// The name by which it was opened.
     public var name: String { handle.name() }
@@ -25,20 +27,22 @@ public struct Table: Sendable {
 
     /// Plans a scan.
     /// - Parameters:
-    ///   - select: Paths of columns and column groups, `a` or `group.a`, in the order of the result; all by default.
+    ///   - select: Paths of columns and column groups, `a`, `group.a`, `group` or `group.*`, in the order of the result;
+    ///     all by default.
+    ///   - columns: More columns of the result; see ``NamedColumns``.
     ///   - where: Rows to keep, such as `distance > 1000 and origin in ('SFO', 'LAX')`.
     ///   - begin: The first key, included: a value or a list of values, which may be only the first parts of a key.
     ///   - end: The end, excluded.
     ///   - limit: Rows after which to stop.
-    ///   - keysOnly: Only the keys of rows that exist in any column group.
+    ///   - keysOnly: Only the keys, of rows that exist in any column group: of those selected, if any are.
     ///   - unordered: Let batches come as they are ready instead of in key order.
     ///   - asof: The version to read, instead of the newest.
     public func scan(
-        select: [String]? = nil, where filter: String? = nil, begin: Value? = nil, end: Value? = nil,
-        limit: Int64? = nil, keysOnly: Bool = false, unordered: Bool = false, asof: Asof? = nil
+        select: [String]? = nil, columns: NamedColumns = [:], where filter: String? = nil, begin: Value? = nil,
+        end: Value? = nil, limit: Int64? = nil, keysOnly: Bool = false, unordered: Bool = false, asof: Asof? = nil
     ) async throws -> Plan {
         let request = ScanRequest(
-            select: select, filter: filter, begin: begin?.keyParts, end: end?.keyParts, limit: limit,
+            select: select, columns: columns.list, filter: filter, begin: begin?.keyParts, end: end?.keyParts, limit: limit,
             keysOnly: keysOnly, unordered: unordered)
         return try await run { [handle] in
             Plan(try await handle.scan(options: request, asof: asof?.text, cancel: $0))
@@ -139,10 +143,12 @@ public struct Table: Sendable {
 }
 
 /// A version of a table. It does not change, whatever is committed later.
-public struct Snapshot: Sendable {
+public struct Snapshot: Scannable {
     private let handle: SnapshotHandle
 
     init(_ handle: SnapshotHandle) { self.handle = handle }
+
+    public func source(named name: String) -> ScanSource { .version(name: name, snapshot: handle) }
 
     /// The version.
     public var version: Int64 { handle.version() }
@@ -155,13 +161,14 @@ public struct Snapshot: Sendable {
         try await run { [handle] in try await handle.columns(cancel: $0) }
     }
 
-    /// Plans a scan of this version; see ``Table/scan(select:where:begin:end:limit:keysOnly:unordered:asof:)``.
+    /// Plans a scan of this version; see
+    /// ``Table/scan(select:columns:where:begin:end:limit:keysOnly:unordered:asof:)``.
     public func scan(
-        select: [String]? = nil, where filter: String? = nil, begin: Value? = nil, end: Value? = nil,
-        limit: Int64? = nil, keysOnly: Bool = false, unordered: Bool = false
+        select: [String]? = nil, columns: NamedColumns = [:], where filter: String? = nil, begin: Value? = nil,
+        end: Value? = nil, limit: Int64? = nil, keysOnly: Bool = false, unordered: Bool = false
     ) async throws -> Plan {
         let request = ScanRequest(
-            select: select, filter: filter, begin: begin?.keyParts, end: end?.keyParts, limit: limit,
+            select: select, columns: columns.list, filter: filter, begin: begin?.keyParts, end: end?.keyParts, limit: limit,
             keysOnly: keysOnly, unordered: unordered)
         return try await run { [handle] in Plan(try await handle.scan(options: request, cancel: $0)) }
     }

@@ -15,8 +15,8 @@ enum Returned {
 final class Run {
     private let client: Client
     private let readsOnly: Bool
-    private var opened: Table?
-    private var version: Int64 = 0
+    private var tables: [String: Table] = [:]
+    private var versions: [String: Int64] = [:]
 
     init(client: Client, readsOnly: Bool) {
         self.client = client
@@ -33,8 +33,10 @@ final class Run {
         }
         let changes = ["create_table", "write", "delete", "delete_where", "transaction"].contains(kind)
         if changes && readsOnly {
-            if kind == "create_table" && step["error"] == nil { opened = try await client.table(named(step)) }
-            if makesVersion(step) { version += 1 }
+            if kind == "create_table" && step["error"] == nil {
+                tables[name(of: step)] = try await client.table(name(of: step))
+            }
+            count(step)
             return
         }
         let returned: Returned
@@ -44,45 +46,46 @@ final class Run {
             guard let expected = step["error"] else { throw error }
             return try judge(expected, error)
         }
-        if changes && makesVersion(step) { version += 1 }
+        if changes { count(step) }
         if let expected = step["error"] { throw Red("succeeded instead of failing with \(expected["code"]!.text)") }
         if let expected = step["expect"] { try judge(expected, turn, returned) }
     }
 
-    private func named(_ step: JSON) -> String { step["table"]?.text ?? "t" }
-
-    private func makesVersion(_ step: JSON) -> Bool {
+    /// Counts the version that a step makes.
+    private func count(_ step: JSON) {
+        let version = versions[name(of: step)] ?? 0
         let reopened = step["do"]!.text == "create_table" && version > 0
-        return step["error"] == nil && step["end"]?.text != "abort" && step["no_version"]?.bool != true && !reopened
+        let made = step["error"] == nil && step["end"]?.text != "abort" && step["no_version"]?.bool != true && !reopened
+        versions[name(of: step)] = made ? version + 1 : version
     }
 
-    private func table() throws -> Table {
-        guard let opened else { throw Red("the entry has created no table") }
-        return opened
+    private func table(_ step: JSON) throws -> Table {
+        guard let table = tables[name(of: step)] else { throw Red("the entry has created no table") }
+        return table
     }
 
     private func carryOut(_ kind: String, _ step: JSON, _ turn: Int?) async throws -> Returned {
         switch kind {
         case "create_table":
             let keys = step["keys"]!.list.map { KeyColumn(name: $0["name"]!.text, typeName: $0["type"]!.text) }
-            opened = try await client.createTable(
-                named(step), keys: keys, existOK: step["exist_ok"]?.bool ?? false)
+            tables[name(of: step)] = try await client.createTable(
+                name(of: step), keys: keys, existOK: step["exist_ok"]?.bool ?? false)
             return .nothing
         case "open_table":
-            opened = try await client.table(step["name"]!.text)
+            tables[step["name"]!.text] = try await client.table(step["name"]!.text)
             return .nothing
         case "rename_table":
-            try await client.renameTable(named(step), to: step["to"]!.text)
+            try await client.renameTable(name(of: step), to: step["to"]!.text)
             return .nothing
         case "drop_table":
-            try await client.dropTable(named(step))
+            try await client.dropTable(name(of: step))
             return .nothing
         case "tables": return .names(try await client.tables())
         case "write":
             return .version(
-                try await table().write(rows(step, turn), types: types(step), pushDownNulls: nulls(step)).version)
-        case "delete": return .version(try await table().delete(keys: keys(step, turn)).version)
-        case "delete_where": return .version(try await table().delete(where: step["where"]!.text).version)
+                try await table(step).write(rows(step, turn), types: types(step), pushDownNulls: nulls(step)).version)
+        case "delete": return .version(try await table(step).delete(keys: keys(step, turn)).version)
+        case "delete_where": return .version(try await table(step).delete(where: step["where"]!.text).version)
         case "transaction": return try await transaction(step, turn)
         case "scan":
             let plan = try await scan(step, turn)
@@ -93,11 +96,11 @@ final class Run {
             let plan = try await scan(step, turn)
             let taken = try await plan.take(keys: keys(step, turn))
             return .rows(columns: plan.columns, rows: values(taken.batch), positions: taken.positions)
-        case "schema": return .columns(try await table().snapshot(asof: asof(step)).columns())
+        case "schema": return .columns(try await table(step).snapshot(asof: asof(step)).columns())
         case "history":
-            return .versions(try await table().history(limit: step["limit"]?.int ?? 100).map(\.version))
+            return .versions(try await table(step).history(limit: step["limit"]?.int ?? 100).map(\.version))
         case "cancelled_scan":
-            let (table, asof, filter) = (try table(), asof(step), step["where"]?.text)
+            let (table, asof, filter) = (try table(step), asof(step), step["where"]?.text)
             let task = Task {
                 while !Task.isCancelled { await Task.yield() }
                 _ = try await table.scan(where: filter, asof: asof)
@@ -110,7 +113,7 @@ final class Run {
     }
 
     private func transaction(_ step: JSON, _ turn: Int?) async throws -> Returned {
-        let transaction = try table().transaction()
+        let transaction = try table(step).transaction()
         for inner in step["steps"]!.list {
             switch inner["do"]!.text {
             case "write":
@@ -129,9 +132,22 @@ final class Run {
         func bound(_ name: String) throws -> Value? {
             try step[name].map { .items(items: try $0.list.map { try value($0, turn) }) }
         }
-        return try await table().scan(
-            select: step["select"]?.list.map(\.text), where: step["where"]?.text, begin: bound("begin"),
-            end: bound("end"), limit: step["limit"]?.int, keysOnly: step["keys_only"]?.bool ?? false, asof: asof(step))
+        let (select, keysOnly) = (step["select"]?.list.map(\.text), step["keys_only"]?.bool ?? false)
+        let columns = NamedColumns((step["columns"]?.list ?? []).map { ($0[0].text, $0[1].text) })
+        guard let sources = step["tables"]?.list else {
+            return try await table(step).scan(
+                select: select, columns: columns, where: step["where"]?.text, begin: bound("begin"), end: bound("end"),
+                limit: step["limit"]?.int, keysOnly: keysOnly, asof: asof(step))
+        }
+        var named: [(String, any Scannable)] = []
+        for source in sources {
+            let table = try table(source)
+            let version: (any Scannable)? = if let asof = asof(source) { try await table.snapshot(asof: asof) } else { nil }
+            named.append((source["name"]?.text ?? name(of: source), version ?? table))
+        }
+        return try await client.scan(
+            ScanTables(named), select: select, columns: columns, where: step["where"]?.text, begin: bound("begin"),
+            end: bound("end"), limit: step["limit"]?.int, keysOnly: keysOnly)
     }
 
     private func rows(_ step: JSON, _ turn: Int?) throws -> [NewRow] {
@@ -148,10 +164,13 @@ final class Run {
         try step["keys"]!.list.map { .items(items: try $0.list.map { try value($0, turn) }) }
     }
 
-    private func asof(_ step: JSON) -> Asof? { (step["asof"]?.int ?? (readsOnly ? version : nil)).map(Asof.version) }
+    private func asof(_ step: JSON) -> Asof? { (step["asof"]?.int ?? (readsOnly ? versions[name(of: step)] : nil)).map(Asof.version) }
 
     private func values(_ batch: Batch) -> [[Value]] { batch.indices.map { row in batch.columns.map { $0[row] } } }
 }
+
+/// The table that a step is about.
+private func name(of step: JSON) -> String { step["table"]?.text ?? "t" }
 
 private func judge(_ expected: JSON, _ error: SpiralError) throws {
     let kind = "\(error.kind)"

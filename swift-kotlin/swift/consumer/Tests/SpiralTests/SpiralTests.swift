@@ -45,6 +45,19 @@ func fails(_ code: String, _ call: () async throws -> Void) async throws -> Spir
         #expect(read["group"]?["b"]?.stringValue == "x")
     }
 
+    @Test func tablesWithTheSameKeyAreScannedAsOne() async throws {
+        let client = try Client("memory:")
+        let people = try await client.createTable("people", keys: ["id": "int64"])
+        let orders = try await client.createTable("orders", keys: ["id": "int64"])
+        try await people.write([["id": 1, "name": "ann"]])
+        try await orders.write([["id": 1, "total": 20], ["id": 2, "total": 30]])
+        let snapshot = try await orders.snapshot()
+        let plan = try await client.scan(
+            ["p": people, "o": snapshot], columns: ["who": "p.name", "twice": "o.total * 2"])
+        let expected: [NewRow] = [["who": "ann", "twice": 40], ["who": nil, "twice": 60]]
+        #expect(try await all(plan.rows).map(\.values) == expected)
+    }
+
     @Test func codableRowsAreWrittenAndRead() async throws {
         struct Place: Codable, Equatable { var name: String; var height: Double? }
         struct Flight: Codable, Equatable {

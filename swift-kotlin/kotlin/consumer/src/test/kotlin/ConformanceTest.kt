@@ -106,9 +106,10 @@ private sealed interface Returned {
 }
 
 private class Run(private val client: Client, private val readsOnly: Boolean) {
-    private var opened: Table? = null
-    private var version = 0L
-    private val table get() = opened ?: throw Red("the entry has created no table")
+    private val tables = HashMap<String, Table>()
+    private val versions = HashMap<String, Long>()
+
+    private fun table(step: JsonNode) = tables[nameOf(step)] ?: throw Red("the entry has created no table")
 
     suspend fun step(step: JsonNode, turn: Int?) {
         val kind = step["do"].asText()
@@ -118,8 +119,8 @@ private class Run(private val client: Client, private val readsOnly: Boolean) {
         }
         val changes = kind in setOf("create_table", "write", "delete", "delete_where", "transaction")
         if (changes && readsOnly) {
-            if (kind == "create_table" && !step.has("error")) opened = client.table(named(step))
-            if (makesVersion(step)) version++
+            if (kind == "create_table" && !step.has("error")) tables[nameOf(step)] = client.table(nameOf(step))
+            count(step)
             return
         }
         val returned = try {
@@ -127,56 +128,57 @@ private class Run(private val client: Client, private val readsOnly: Boolean) {
         } catch (error: SpiralException) {
             return judge(step["error"] ?: throw error, error)
         }
-        if (changes && makesVersion(step)) version++
+        if (changes) count(step)
         if (step.has("error")) throw Red("succeeded instead of failing with ${step["error"]["code"]}")
         step["expect"]?.let { judge(it, turn, returned) }
     }
 
-    private fun named(step: JsonNode) = step["table"]?.asText() ?: "t"
-
-    private fun makesVersion(step: JsonNode): Boolean {
+    /** Counts the version that a step makes. */
+    private fun count(step: JsonNode) {
+        val version = versions[nameOf(step)] ?: 0
         val reopened = step["do"].asText() == "create_table" && version > 0
-        return !step.has("error") && step["end"]?.asText() != "abort" && step["no_version"]?.asBoolean() != true && !reopened
+        val made = !step.has("error") && step["end"]?.asText() != "abort" && step["no_version"]?.asBoolean() != true && !reopened
+        versions[nameOf(step)] = if (made) version + 1 else version
     }
 
     private suspend fun carryOut(kind: String, step: JsonNode, turn: Int?): Returned = when (kind) {
         "create_table" -> {
             val keys = step["keys"].map { KeyColumn(it["name"].asText(), it["type"].asText()) }
-            opened = client.createTable(named(step), keys, step["exist_ok"]?.asBoolean() ?: false)
+            tables[nameOf(step)] = client.createTable(nameOf(step), keys, step["exist_ok"]?.asBoolean() ?: false)
             Returned.Nothing
         }
         "open_table" -> {
-            opened = client.table(step["name"].asText())
+            tables[step["name"].asText()] = client.table(step["name"].asText())
             Returned.Nothing
         }
-        "rename_table" -> client.renameTable(named(step), step["to"].asText()).let { Returned.Nothing }
-        "drop_table" -> client.dropTable(named(step)).let { Returned.Nothing }
+        "rename_table" -> client.renameTable(nameOf(step), step["to"].asText()).let { Returned.Nothing }
+        "drop_table" -> client.dropTable(nameOf(step)).let { Returned.Nothing }
         "tables" -> Returned.Names(client.tables())
-        "write" -> Returned.Version(table.write(rows(step, turn), types(step), nulls(step)).version)
-        "delete" -> Returned.Version(table.delete(keys(step, turn)).version)
-        "delete_where" -> Returned.Version(table.deleteWhere(step["where"].asText()).version)
+        "write" -> Returned.Version(table(step).write(rows(step, turn), types(step), nulls(step)).version)
+        "delete" -> Returned.Version(table(step).delete(keys(step, turn)).version)
+        "delete_where" -> Returned.Version(table(step).deleteWhere(step["where"].asText()).version)
         "transaction" -> transaction(step, turn)
-        "scan" -> table.scan(options(step, turn)).use { plan ->
+        "scan" -> plan(step, turn).use { plan ->
             val rows = plan.batches().toList().flatMap { values(it) }
             Returned.Rows(columns(plan), rows, null)
         }
-        "take" -> table.scan(options(step, turn)).use { plan ->
+        "take" -> plan(step, turn).use { plan ->
             val taken = plan.take(keys(step, turn))
             Returned.Rows(columns(plan), values(taken.batch), taken.positions)
         }
-        "schema" -> Returned.Columns(table.snapshot(asof(step)).columns().map { Triple(it.path, it.typeName, it.isKey) })
-        "history" -> Returned.Versions(table.history(step["limit"]?.asLong() ?: 100).map { it.version })
+        "schema" -> Returned.Columns(table(step).snapshot(asof(step)).columns().map { Triple(it.path, it.typeName, it.isKey) })
+        "history" -> Returned.Versions(table(step).history(step["limit"]?.asLong() ?: 100).map { it.version })
         "cancelled_scan" -> {
             val token = CancelToken()
             token.cancel()
-            withContext(token) { table.scan(options(step, turn)) }
+            withContext(token) { plan(step, turn) }
             Returned.Nothing
         }
         else -> throw Red("$kind is no step")
     }
 
     private suspend fun transaction(step: JsonNode, turn: Int?): Returned {
-        val transaction = table.transaction()
+        val transaction = table(step).transaction()
         for (inner in step["steps"]) {
             when (val kind = inner["do"].asText()) {
                 "write" -> transaction.write(rows(inner, turn), types(inner), nulls(inner))
@@ -198,7 +200,16 @@ private class Run(private val client: Client, private val readsOnly: Boolean) {
 
     private fun keys(step: JsonNode, turn: Int?) = step["keys"].map { key -> key.map { value(it, turn) } }
 
-    private fun asof(step: JsonNode) = (step["asof"]?.asLong() ?: version.takeIf { readsOnly })?.let(Asof::version)
+    private fun asof(step: JsonNode) = (step["asof"]?.asLong() ?: versions[nameOf(step)].takeIf { readsOnly })?.let(Asof::version)
+
+    private suspend fun plan(step: JsonNode, turn: Int?): Plan {
+        val sources = step["tables"] ?: return table(step).scan(options(step, turn).withAsof(asof(step)))
+        val named = sources.associate { source ->
+            val name = source["name"]?.asText() ?: nameOf(source)
+            name to (asof(source)?.let { table(source).snapshot(it) } ?: table(source))
+        }
+        return client.scan(named, options(step, turn))
+    }
 
     private fun options(step: JsonNode, turn: Int?) = ScanOptions(
         select = step["select"]?.map { it.asText() },
@@ -207,7 +218,7 @@ private class Run(private val client: Client, private val readsOnly: Boolean) {
         end = step["end"]?.map { value(it, turn) },
         limit = step["limit"]?.asLong(),
         keysOnly = step["keys_only"]?.asBoolean() ?: false,
-        asof = asof(step),
+        columns = step["columns"]?.associate { it[0].asText() to it[1].asText() }.orEmpty(),
     )
 
     private fun columns(plan: Plan) = plan.columns.map { it.path to it.typeName }
@@ -215,6 +226,9 @@ private class Run(private val client: Client, private val readsOnly: Boolean) {
     private fun values(batch: io.github.spiraltable.Batch) =
         (0 until batch.rowCount).map { row -> batch.columns.map { it.value(row) } }
 }
+
+/** The table that a step is about. */
+private fun nameOf(step: JsonNode) = step["table"]?.asText() ?: "t"
 
 private fun judge(expected: JsonNode, error: SpiralException) {
     val found = mapOf("code" to error.code, "kind" to error.javaClass.simpleName, "message" to error.message)

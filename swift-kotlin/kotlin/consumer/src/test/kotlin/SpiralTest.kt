@@ -4,6 +4,7 @@ import io.github.spiraltable.ClientOptions
 import io.github.spiraltable.ErrorKind
 import io.github.spiraltable.Interval
 import io.github.spiraltable.KeyColumn
+import io.github.spiraltable.ScanOptions
 import io.github.spiraltable.SpiralException
 import io.github.spiraltable.Table
 import io.github.spiraltable.Value
@@ -133,6 +134,23 @@ class SpiralTest {
         table.scan(keysOnly = true).use { assertEquals(listOf("group", "id"), it.columns.map { column -> column.path }) }
         table.scan(select = listOf("n")).use { assertEquals(listOf("n"), it.columns.map { column -> column.path }) }
         assertFails<SpiralException.InvalidArgument>("invalid_argument") { table.scan(limit = -1) }
+    }
+
+    @Test
+    fun `tables with the same key are scanned as one`() = runBlocking<Unit> {
+        Client.connect("memory:").use { client ->
+            val people = client.createTable("people", "id" to "int64")
+            val orders = client.createTable("orders", "id" to "int64")
+            people.write(listOf(mapOf("id" to 1, "name" to "ann")))
+            orders.write(listOf(mapOf("id" to 1, "total" to 20), mapOf("id" to 2, "total" to 30)))
+            val options = ScanOptions(columns = mapOf("who" to "p.name", "twice" to "o.total * 2"))
+            val rows = client.scan(mapOf("p" to people, "o" to orders.snapshot()), options).use { plan ->
+                plan.rows().toList().map { row -> listOf(row["who"], row["twice"]) }
+            }
+            assertEquals(listOf(listOf("ann", 40L), listOf(null, 60L)), rows)
+            people.close()
+            assertFails<SpiralException.InvalidArgument>("invalid_argument") { client.scan(mapOf("p" to people)) }
+        }
     }
 
     @Test

@@ -33,6 +33,29 @@ public class Client private constructor(private val handle: ClientHandle) : Hand
     @JvmSynthetic
     public suspend fun tableAtRoot(): Table = run { Table(handle.tableAtRoot(it), this) }
 
+    /**
+     * Plans a scan over tables with the same key columns, under names that paths of their columns begin with:
+     *
+     *     client.scan(mapOf("flights" to flights, "weather" to weather), ScanOptions(
+     *         where = "flights.distance > 1000 and weather.wind is not null",
+     *         columns = mapOf("id" to "id", "wind" to "weather.wind"),
+     *     ))
+     *
+     * The result has the key columns once, then a struct for each table, unless [options] choose. A row exists if any
+     * column group that the scan refers to has its key, in whichever table; what a table lacks is null.
+     * [ScanOptions.asof] a time holds for all tables; where there are several, pass snapshots instead of a version.
+     */
+    @JvmSynthetic
+    public suspend fun scan(tables: Map<String, Scannable>, options: ScanOptions = ScanOptions()): Plan = run {
+        val sources = tables.map { (name, table) ->
+            when (table) {
+                is Table -> table.ask { ScanSource.Newest(name, table.handle) }
+                is Snapshot -> table.ask { ScanSource.Version(name, table.handle) }
+            }
+        }
+        Plan(handle.scan(sources, options.request(), options.asof?.text, it), this)
+    }
+
     /** The names of all tables: `dataset.table`, with `project/` before it unless that is the default. */
     @JvmSynthetic
     public suspend fun tables(): List<String> = run { handle.tables(it) }
@@ -61,6 +84,11 @@ public class Client private constructor(private val handle: ClientHandle) : Hand
 
     /** See [tableAtRoot]. */
     public fun tableAtRootAsync(): CompletableFuture<Table> = later { tableAtRoot() }
+
+    /** See [scan]. */
+    @JvmOverloads
+    public fun scanAsync(tables: Map<String, Scannable>, options: ScanOptions = ScanOptions()): CompletableFuture<Plan> =
+        later { scan(tables, options) }
 
     /** See [tables]. */
     public fun tablesAsync(): CompletableFuture<List<String>> = later { tables() }

@@ -8,14 +8,17 @@ import java.util.function.Consumer
 /**
  * What to read; everything by default. Java chains the methods that begin with `with`.
  *
- * @property select paths of columns and column groups, `a` or `group.a`, in the order of the result
+ * @property select paths of columns and column groups, `a`, `group.a`, `group` or `group.*`, in the order of the result; in
+ *   a scan over several tables they begin with the name of a table
  * @property where rows to keep, such as `distance > 1000 and origin in ('SFO', 'LAX')`
  * @property begin the first key, included: a value or a list of values, which may be only the first parts of a key
  * @property end the end, excluded
  * @property limit rows after which to stop
- * @property keysOnly only the keys of rows that exist in any column group
+ * @property keysOnly only the keys, of rows that exist in any column group: of those selected, if any are
  * @property unordered let batches come as they are ready instead of in key order
  * @property asof the version to read, instead of the newest
+ * @property columns more columns of the result by their names, in this order: expressions, or paths of what stands there
+ *   under that name; the empty name is the top of the result, for the columns of a group or a table
  */
 public data class ScanOptions @JvmOverloads constructor(
     val select: List<String>? = null,
@@ -26,9 +29,13 @@ public data class ScanOptions @JvmOverloads constructor(
     val keysOnly: Boolean = false,
     val unordered: Boolean = false,
     val asof: Asof? = null,
+    val columns: Map<String, String> = emptyMap(),
 ) {
     /** These options with other columns. */
     public fun withSelect(vararg select: String): ScanOptions = copy(select = select.toList())
+
+    /** These options with one more column. */
+    public fun withColumn(name: String, value: String): ScanOptions = copy(columns = columns + (name to value))
 
     /** These options with another filter. */
     public fun withWhere(where: String?): ScanOptions = copy(where = where)
@@ -48,8 +55,10 @@ public data class ScanOptions @JvmOverloads constructor(
     /** These options for another version. */
     public fun withAsof(asof: Asof?): ScanOptions = copy(asof = asof)
 
-    internal fun request(): ScanRequest =
-        ScanRequest(select, where, begin?.let(::keyOf), end?.let(::keyOf), limit, keysOnly, unordered)
+    internal fun request(): ScanRequest {
+        val named = columns.map { (name, value) -> NamedColumn(name, value) }
+        return ScanRequest(select, named, where, begin?.let(::keyOf), end?.let(::keyOf), limit, keysOnly, unordered)
+    }
 }
 
 /** A planned scan, ready to stream any number of times, or to take rows by key. */

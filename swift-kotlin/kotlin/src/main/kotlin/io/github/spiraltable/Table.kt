@@ -7,8 +7,12 @@ import java.util.concurrent.CompletableFuture
 /** Rows of one piece of a write whose rows come as a flow. */
 private const val PIECE_ROWS = 4096
 
+/** What [Client.scan] reads together: tables and versions of them. */
+public sealed interface Scannable
+
 /** A table: rows that are sorted and unique by a key, in versions. */
-public class Table internal constructor(private val handle: TableHandle, client: Client) : Handle(handle, client) {
+public class Table internal constructor(internal val handle: TableHandle, client: Client) :
+    Handle(handle, client), Scannable {
     /** The name by which it was opened. */
     public val name: String get() = ask { handle.name() }
 
@@ -38,7 +42,8 @@ public class Table internal constructor(private val handle: TableHandle, client:
         keysOnly: Boolean = false,
         unordered: Boolean = false,
         asof: Asof? = null,
-    ): Plan = scan(ScanOptions(select, where, begin, end, limit, keysOnly, unordered, asof))
+        columns: Map<String, String> = emptyMap(),
+    ): Plan = scan(ScanOptions(select, where, begin, end, limit, keysOnly, unordered, asof, columns))
 
     /** The rows of some keys, which may come in any order, repeatedly, or not exist. A key is a value or a list of values. */
     @JvmSynthetic
@@ -151,7 +156,8 @@ public class Table internal constructor(private val handle: TableHandle, client:
 }
 
 /** A version of a table. It does not change, whatever is committed later. */
-public class Snapshot internal constructor(private val handle: SnapshotHandle, table: Table) : Handle(handle, table) {
+public class Snapshot internal constructor(internal val handle: SnapshotHandle, table: Table) :
+    Handle(handle, table), Scannable {
     /** The version. */
     public val version: Long get() = ask { handle.version() }
 
