@@ -4,6 +4,5 @@
 //! runner of wasm-bindgen, without a word in the files that hold them: names from `macro_use` shadow those of the
 //! standard prelude.
 
-#![cfg(target_arch = "wasm32")]
-
+#[cfg(target_arch = "wasm32")]
 pub use wasm_bindgen_test::wasm_bindgen_test as test;
