@@ -84,14 +84,26 @@ pub(crate) fn upsert(rows: usize, round: u64) -> RecordBatch {
     batch(&chosen, 1000 + round)
 }
 
-/// Random keys, all of which exist.
-pub(crate) fn keys(rows: usize, count: usize) -> RecordBatch {
+/// Different rows at random.
+fn chosen(rows: usize, count: usize) -> Vec<usize> {
     let mut chosen: Vec<usize> = (0..count * 2).map(|n| (mix(n, 900) % rows as u64) as usize).collect();
     let mut seen = std::collections::HashSet::new();
     chosen.retain(|row| seen.insert(*row));
     chosen.truncate(count);
-    let id: ArrayRef = Arc::new(Int64Array::from_iter_values(chosen.into_iter().map(key)));
+    chosen
+}
+
+/// Random keys in no order, all of which exist.
+pub(crate) fn keys(rows: usize, count: usize) -> RecordBatch {
+    let id: ArrayRef = Arc::new(Int64Array::from_iter_values(chosen(rows, count).into_iter().map(key)));
     RecordBatch::try_from_iter([("id", id)]).unwrap()
+}
+
+/// The row numbers of these keys, ascending.
+pub(crate) fn places(rows: usize, count: usize) -> Vec<u64> {
+    let mut places: Vec<u64> = chosen(rows, count).into_iter().map(|row| row as u64).collect();
+    places.sort_unstable();
+    places
 }
 
 /// One more column for every row.

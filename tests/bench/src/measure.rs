@@ -1,0 +1,135 @@
+//! Medians of jobs, and what they found.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::digest::{Digest, Sink};
+
+/// A job that reads.
+pub(crate) type Job<'a> = dyn Fn(Sink<'_>) + 'a;
+
+#[derive(Serialize)]
+struct Measured {
+    row: String,
+    spiral_ms: f64,
+    raw_ms: Option<f64>,
+    found: Option<Digest>,
+}
+
+pub(crate) struct Measurements {
+    runs: usize,
+    only: Option<String>,
+    list: Vec<Measured>,
+}
+
+/// How long the runs of a job took.
+#[derive(Default)]
+struct Times {
+    wall_ms: Vec<f64>,
+    /// Of all threads together. The clock is coarse: only the sum of many runs means something.
+    cpu_ms: f64,
+}
+
+impl Times {
+    fn run(&mut self, job: &mut dyn FnMut()) {
+        let (start, cpu) = (Instant::now(), cpu_ms());
+        job();
+        self.wall_ms.push(start.elapsed().as_secs_f64() * 1e3);
+        self.cpu_ms += cpu_ms() - cpu;
+    }
+
+    fn median(&mut self) -> f64 {
+        self.wall_ms.sort_by(f64::total_cmp);
+        self.wall_ms[self.wall_ms.len() / 2]
+    }
+}
+
+/// Processor time of this process, where the system tells.
+fn cpu_ms() -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let about = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = about.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks * 1e3 / TICKS_PER_SECOND
+}
+
+fn digest(job: &Job<'_>) -> Digest {
+    let mut digest = Digest::default();
+    job(&mut |batch| digest.add(&batch));
+    digest
+}
+
+/// Runs a job to its end without keeping what it finds.
+fn drain(job: &Job<'_>) {
+    let mut rows = 0;
+    job(&mut |batch| rows += batch.num_rows());
+    std::hint::black_box(rows);
+}
+
+impl Measurements {
+    pub(crate) fn new(runs: usize, only: Option<String>) -> Self {
+        Self { runs, only, list: Vec::new() }
+    }
+
+    /// Whether a read is to be timed.
+    pub(crate) fn wanted(&self, row: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| row.contains(only.as_str()))
+    }
+
+    /// Times a read, taking turns with the same read of raw Vortex, once both have been seen to find the same.
+    pub(crate) fn read(&mut self, row: &str, ours: &Job<'_>, raw: Option<impl Fn(Sink<'_>)>) {
+        if !self.wanted(row) {
+            return;
+        }
+        let found = digest(ours);
+        if let Some(raw) = &raw {
+            let expected = digest(raw);
+            assert!(found.agrees(&expected), "{row}: {found:?} is not {expected:?}");
+        }
+        drain(ours);
+        let (mut our_times, mut raw_times) = (Times::default(), Times::default());
+        for _ in 0..self.runs {
+            our_times.run(&mut || drain(ours));
+            if let Some(raw) = &raw {
+                raw_times.run(&mut || drain(raw));
+            }
+        }
+        self.push(row, our_times, raw_times, Some(found));
+    }
+
+    /// Times a change of a table on each of some tables.
+    pub(crate) fn change(&mut self, row: &str, tables: usize, ours: &mut dyn FnMut()) {
+        let mut times = Times::default();
+        (0..tables).for_each(|_| times.run(ours));
+        self.push(row, times, Times::default(), None);
+    }
+
+    /// Times writing, taking turns with raw Vortex.
+    pub(crate) fn pair(&mut self, row: &str, ours: &mut dyn FnMut(), raw: &mut dyn FnMut()) {
+        let (mut our_times, mut raw_times) = (Times::default(), Times::default());
+        for _ in 0..self.runs {
+            our_times.run(ours);
+            raw_times.run(raw);
+        }
+        self.push(row, our_times, raw_times, None);
+    }
+
+    fn push(&mut self, row: &str, mut ours: Times, mut raw: Times, found: Option<Digest>) {
+        let (spiral_ms, raw_ms) = (ours.median(), (!raw.wall_ms.is_empty()).then(|| raw.median()));
+        let rows = found.as_ref().map(|found| format!("{} rows", found.rows)).unwrap_or_default();
+        let cpu = ours.cpu_ms / ours.wall_ms.len() as f64;
+        let raw = raw_ms.map(|wall| {
+            let raw_cpu = raw.cpu_ms / raw.wall_ms.len() as f64;
+            format!("raw {wall:>8.2} ms, cpu {raw_cpu:>7.1}, ratio {:>5.2}, {:>5.2}", spiral_ms / wall, cpu / raw_cpu)
+        });
+        println!("{row:<34} {spiral_ms:>9.2} ms, cpu {cpu:>7.1}  {:<52} {rows}", raw.unwrap_or_default());
+        self.list.push(Measured { row: row.to_owned(), spiral_ms, raw_ms, found });
+    }
+
+    /// Writes everything as JSON.
+    pub(crate) fn save(&self, path: &Path) {
+        std::fs::write(path, serde_json::to_vec_pretty(&self.list).unwrap()).unwrap();
+    }
+}
