@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use serde::Deserialize;
 use spiral_core::runtime::RuntimeRef;
-use spiral_core::store::{CachesConfig, Store, StorePolicy};
+use spiral_core::store::{CachesConfig, Store};
 use spiral_core::table::{self, Caches, CreateOptions, TableOptions};
 use spiral_core::{Code, Error, Result};
 
@@ -118,7 +118,7 @@ impl Client {
 
     fn folder(&self) -> Store {
         let root = &self.root;
-        let policy = StorePolicy { coalesce: root.medium.coalesce(), ..StorePolicy::default() };
+        let policy = root.medium.policy();
         Store::with_policy(Arc::clone(&root.objects), root.folder.clone(), Arc::clone(&root.runtime), policy)
     }
 

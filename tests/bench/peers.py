@@ -27,7 +27,7 @@ Digest = dict[str, float]
 class Data:
     """What the Rust program wrote."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, key_range: tuple[int, int]) -> None:
         def read(name: str) -> pa.Table:
             return pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all()
 
@@ -35,8 +35,7 @@ class Data:
         self.upserts = [read(f"upsert-{at}") for at in range(5)]
         self.keys = {count: read(f"keys-{count}") for count in (1, 1_000, 10_000)}
         self.added = read("added")
-        last = self.rows["id"][-1].as_py() + 3
-        self.range = (last // 2, last // 2 + last // 100)
+        self.range = key_range
 
 
 def digest(batches: Iterator[pa.RecordBatch]) -> Digest:
@@ -113,20 +112,19 @@ class DuckNative(Engine):
 
     def write(self, run: int) -> None:
         self.connection = self.connect(run)
-        rows = self.data.rows
+        self.connection.register("rows", self.data.rows)
         self.connection.execute(
             "CREATE TABLE t(id BIGINT PRIMARY KEY, time TIMESTAMP, tag VARCHAR, x0 DOUBLE, x1 DOUBLE, x2 DOUBLE,"
             " n0 INTEGER, n1 INTEGER, text VARCHAR)"
         )
         self.connection.execute("INSERT INTO t SELECT * FROM rows")
         self.connection.execute("CHECKPOINT")
-        del rows
 
     def ways(self, query: str, source: str = "t") -> list[Way]:
         query = query.replace("FROM t", f"FROM {source}")
         return [
-            lambda: Result(self.connection.execute(query).to_arrow_table()),
-            lambda: Result(self.connection.execute(query).to_arrow_reader(BATCH_ROWS)),
+            lambda: Result(self.connection.sql(query).to_arrow_table()),
+            lambda: Result(self.connection.sql(query).to_arrow_reader(BATCH_ROWS)),
         ]
 
     def source(self) -> str:
@@ -145,26 +143,25 @@ class DuckNative(Engine):
         within = f"SELECT * FROM {source} WHERE id IN (SELECT id FROM wanted)"
         listed = f"SELECT * FROM {source} WHERE id IN ({', '.join(map(str, ids))})"
         queries = [join, within, listed]
-        ways = [lambda query=query: Result(self.connection.execute(query).to_arrow_table()) for query in queries]
+        ways = [lambda query=query: Result(self.connection.sql(query).to_arrow_table()) for query in queries]
         if count == 1:
             single = f"SELECT * FROM {source} WHERE id = ?"
-            ways.append(lambda: Result(self.connection.execute(single, ids).to_arrow_table()))
+            ways.append(lambda: Result(self.connection.sql(single, params=ids).to_arrow_table()))
         return ways
 
     def upsert(self, run: int) -> None:
         connection = self.connect_for(run)
         for upsert in self.data.upserts:
+            connection.register("upsert", upsert)
             connection.execute("INSERT OR REPLACE INTO t SELECT * FROM upsert")
         connection.execute("CHECKPOINT")
-        del upsert
 
     def add(self, run: int) -> None:
         connection = self.connect_for(run)
-        added = self.data.added
+        connection.register("added", self.data.added)
         connection.execute("ALTER TABLE t ADD COLUMN double BIGINT")
         connection.execute("UPDATE t SET double = added.double FROM added WHERE t.id = added.id")
         connection.execute("CHECKPOINT")
-        del added
 
     def connect_for(self, run: int) -> duckdb.DuckDBPyConnection:
         """The connection of a run's table; that of the last run is the one that is read."""
@@ -190,9 +187,8 @@ class DuckParquet(DuckNative):
     def write(self, run: int) -> None:
         self.connection = self.connect(run)
         self.read = self.path(run)
-        rows = self.data.rows
+        self.connection.register("rows", self.data.rows)
         self.connection.execute(f"COPY (SELECT * FROM rows) TO '{self.read}' (FORMAT parquet)")
-        del rows
 
     def source(self) -> str:
         return f"'{self.read}'"
@@ -204,17 +200,16 @@ class DuckParquet(DuckNative):
 
     def upsert(self, run: int) -> None:
         for upsert in self.data.upserts:
+            self.connection.register("upsert", upsert)
             self.replace(
                 run,
                 "SELECT * FROM '{path}' WHERE id NOT IN (SELECT id FROM upsert)"
                 " UNION ALL SELECT * FROM upsert ORDER BY id",
             )
-        del upsert
 
     def add(self, run: int) -> None:
-        added = self.data.added
+        self.connection.register("added", self.data.added)
         self.replace(run, "SELECT t.*, added.double FROM '{path}' AS t JOIN added USING (id) ORDER BY id")
-        del added
 
 
 class Lance(Engine):

@@ -14,16 +14,14 @@ use super::execute::{Context, ContextRef, StripesRef, filter_values};
 use super::gather::{Fetched, Stage, Values, physical};
 use super::keys::{concat_keys, read_keys, read_stripes};
 use super::merge::{Stretch, Union, count, merge};
+use super::merged::{MergeKey, Merged, Placed};
 use super::metrics::{add, add_time};
-use super::parts::{Extent, Part, Parts, Read};
-use super::resolve::{Holds, Kind, Segment, existing, keep, pick, pick_keys};
+use super::parts::{Part, Parts, Read};
+use super::resolve::{Holds, Kind, Segment, keep};
 use super::source::{Body, Source};
 use crate::error::{Code, Error, Result};
-use crate::fragment::{Rows, STRIPE_ROWS, physical_type};
+use crate::fragment::{Rows, physical_type};
 use crate::key::{KeyRange, KeyRows};
-
-/// Rows of one batch at most. Batches are cut where the largest run begins a stripe, and others may have rows between.
-const BATCH_ROWS_MAX: usize = 2 * STRIPE_ROWS;
 
 /// Stripes that are fetched together; while the next ones are, they are decoded.
 const GROUP_STRIPES: usize = 16;
@@ -31,18 +29,17 @@ const GROUP_STRIPES: usize = 16;
 /// Groups of stripes that are fetched at once. Each of them sends several requests.
 const GROUPS: usize = 4;
 
-/// Some overlapping runs and the union of their keys.
+/// Some overlapping runs, read through one scan.
 pub(super) struct Overlap {
     context: ContextRef,
     stripes: StripesRef,
-    inputs: Vec<Input>,
-    union: Union,
+    /// Numbers of the runs.
+    sources: Vec<usize>,
+    merged: Arc<Merged>,
 }
 
 /// The rows of one run in an overlap.
 pub(super) struct Input {
-    /// Number of the run.
-    pub(super) source: usize,
     pub(super) keys: KeyRows,
     /// The row of the run that the first key is.
     pub(super) begin: u64,
@@ -54,8 +51,8 @@ pub(super) struct Input {
 
 /// Rows of an overlap that make one batch.
 #[derive(Default)]
-struct Chunk {
-    rows: Vec<Stretch>,
+pub(super) struct Chunk {
+    pub(super) rows: Arc<[Stretch]>,
     /// The filter's columns, once it has been decided.
     filtered: Values,
 }
@@ -74,11 +71,10 @@ pub(super) struct Assembled {
 
 /// How the columns of one chunk are put together.
 struct Layout {
-    /// Shared by columns that the same runs hold.
-    recipes: Vec<Recipe>,
+    placed: Arc<Placed>,
     /// Value columns and their recipes.
     values: Vec<(usize, usize)>,
-    keys: Option<Recipe>,
+    with_keys: bool,
 }
 
 /// What was read for one part.
@@ -121,12 +117,12 @@ impl Layout {
             let column: Vec<Option<&ArrayRef>> =
                 sources.iter().map(|source| source.as_ref()?.values.get(&value)).collect();
             let data_type = physical_type(context.bound.values[value].stored.data_type());
-            composed.values.insert(value, compose(&column, &self.recipes[recipe], &data_type)?);
+            composed.values.insert(value, compose(&column, &self.placed.recipes[recipe], &data_type)?);
         }
-        if let Some(recipe) = self.keys {
+        if self.with_keys {
             for (at, columns) in keys {
                 let inputs: Vec<Option<&ArrayRef>> = columns.iter().map(Some).collect();
-                composed.keys.insert(*at, compose(&inputs, &recipe, columns[0].data_type())?);
+                composed.keys.insert(*at, compose(&inputs, &self.placed.keys, columns[0].data_type())?);
             }
         }
         context.took(&context.counters.merge_nanos, start);
@@ -142,26 +138,69 @@ pub(super) async fn merged(
     sources: Vec<usize>,
     shares: (bool, bool),
 ) -> Result<Vec<RecordBatch>> {
-    let inputs = try_join_all(sources.iter().map(|source| read_input(&context, *source, &range, shares))).await?;
-    let work = context.work({
-        let context = Arc::clone(&context);
-        move |_| {
-            let start = context.runtime.monotonic();
-            let keys: Vec<KeyRows> = inputs.iter().map(|input| input.keys.clone()).collect();
-            let total: usize = keys.iter().map(KeyRows::len).sum();
-            add(&context.counters.rows_merged, total as u64);
-            let union = merge(&keys);
-            add_time(&context.counters.merge_nanos, context.runtime.monotonic().saturating_sub(start));
-            Ok(Arc::new(Overlap { context: Arc::clone(&context), stripes, inputs, union }))
-        }
-    });
-    let assembled = work.await?.assemble().await?;
+    let load = {
+        let (context, sources) = (Arc::clone(&context), sources.clone());
+        let range = range.clone();
+        move || async move { merge_runs(&context, &sources, &range, shares).await }
+    };
+    let merged = match merge_key(&context, range, &sources, shares)? {
+        Some(key) => context.sources.caches.merges.get_or_load(&key, load).await?,
+        None => load().await?,
+    };
+    let overlap = Arc::new(Overlap { context, stripes, sources, merged });
+    let assembled = overlap.assemble().await?;
     Ok(assembled.into_iter().map(|assembled| assembled.batch).collect())
+}
+
+/// What a merge depends on; `None` where a run is in memory, which has no name.
+fn merge_key(
+    context: &Context,
+    range: KeyRange,
+    sources: &[usize],
+    shares: (bool, bool),
+) -> Result<Option<MergeKey>> {
+    let mut runs = Vec::with_capacity(sources.len());
+    for source in sources {
+        let source = &context.sources.list[*source];
+        let Body::Files { keys, .. } = &source.body else { return Ok(None) };
+        runs.push((context.sources.store.block_key(&keys.path, 0..keys.size)?, kind(source)));
+    }
+    Ok(Some(MergeKey { range, runs, shares }))
+}
+
+/// Reads and merges the keys of runs in a range.
+async fn merge_runs(
+    context: &ContextRef,
+    sources: &[usize],
+    range: &KeyRange,
+    shares: (bool, bool),
+) -> Result<Arc<Merged>> {
+    let inputs = try_join_all(sources.iter().map(|source| read_input(context, *source, range, shares))).await?;
+    let kinds: Vec<Kind> = sources.iter().map(|source| kind(&context.sources.list[*source])).collect();
+    let work = context.work(move |context| {
+        let start = context.runtime.monotonic();
+        let keys: Vec<KeyRows> = inputs.iter().map(|input| input.keys.clone()).collect();
+        let total: usize = keys.iter().map(KeyRows::len).sum();
+        add(&context.counters.rows_merged, total as u64);
+        let merged = Merged::new(inputs, merge(&keys), kinds);
+        add_time(&context.counters.merge_nanos, context.runtime.monotonic().saturating_sub(start));
+        Ok(Arc::new(merged))
+    });
+    work.await
+}
+
+/// What a run does to its keys in this scan.
+fn kind(source: &Source) -> Kind {
+    match source {
+        source if source.tombstone => Kind::Tombstone,
+        source if source.groups.is_empty() => Kind::Cells,
+        _ => Kind::Rows,
+    }
 }
 
 /// Reads the keys of one run in a range.
 async fn read_input(context: &Context, source: usize, range: &KeyRange, shares: (bool, bool)) -> Result<Input> {
-    let input = |keys, begin| Input { source, keys, begin, located: None, shares };
+    let input = |keys, begin| Input { keys, begin, located: None, shares };
     let keys = match &context.sources.list[source].body {
         Body::Memory { keys, .. } => {
             let rows = keys.rows_in(range)?;
@@ -189,20 +228,22 @@ async fn read_input(context: &Context, source: usize, range: &KeyRange, shares: 
 }
 
 impl Overlap {
-    /// Rows that were looked up by key. `places` are, for each input, the rows of the union that its rows are.
+    /// Rows of some runs that were looked up by key. `places` are, for each, the rows of the union that its rows are.
     pub(super) fn of_places(
         context: &ContextRef,
         stripes: StripesRef,
+        sources: Vec<usize>,
         inputs: Vec<Input>,
         places: &[Vec<u32>],
         rows: usize,
     ) -> Arc<Self> {
-        let union = Union::of_places(places, rows);
-        Arc::new(Self { context: Arc::clone(context), stripes, inputs, union })
+        let kinds = sources.iter().map(|source| kind(&context.sources.list[*source])).collect();
+        let merged = Arc::new(Merged::new(inputs, Union::of_places(places, rows), kinds));
+        Arc::new(Self { context: Arc::clone(context), stripes, sources, merged })
     }
 
     fn source(&self, input: usize) -> &Source {
-        &self.context.sources.list[self.inputs[input].source]
+        &self.context.sources.list[self.sources[input]]
     }
 
     /// Runs CPU-bound work of this overlap through the runtime.
@@ -216,7 +257,12 @@ impl Overlap {
 
     /// Resolves, filters and puts together the rows of the union.
     pub(super) async fn assemble(self: Arc<Self>) -> Result<Vec<Assembled>> {
-        let mut chunks = self.work(|overlap| Ok(overlap.chunks())).await?;
+        let mut chunks = self
+            .work(|overlap| {
+                let whole = overlap.merged.chunks().iter();
+                Ok(whole.map(|rows| Chunk { rows: Arc::clone(rows), filtered: Values::default() }).collect())
+            })
+            .await?;
         if self.context.bound.filter.is_some() {
             let decide = |context: &Context, filtered: Values, chunk: Chunk| {
                 let rows = chunk.len();
@@ -225,7 +271,7 @@ impl Overlap {
                 if mask.true_count() == rows {
                     return Ok(Chunk { filtered, ..chunk });
                 }
-                Ok(Chunk { rows: keep(&chunk.rows, &mask), filtered: filter_values(&filtered, &mask)? })
+                Ok(Chunk { rows: keep(&chunk.rows, &mask).into(), filtered: filter_values(&filtered, &mask)? })
             };
             chunks = self.stage(&self.context.filter_stage, chunks, decide).await?;
             chunks.retain(|chunk| !chunk.rows.is_empty());
@@ -239,53 +285,6 @@ impl Overlap {
             Ok(Assembled { batch, rows })
         };
         self.stage(&self.context.rest_stage, chunks, assemble).await
-    }
-
-    /// The rows that exist, cut into batches.
-    fn chunks(&self) -> Vec<Chunk> {
-        let kinds: Vec<Kind> = (0..self.inputs.len())
-            .map(|input| match self.source(input) {
-                source if source.tombstone => Kind::Tombstone,
-                source if source.groups.is_empty() => Kind::Cells,
-                _ => Kind::Rows,
-            })
-            .collect();
-        let largest = (0..self.inputs.len())
-            .filter(|input| kinds[*input] != Kind::Tombstone && self.inputs[*input].located.is_none())
-            .max_by_key(|input| self.inputs[*input].keys.len());
-        let stripe = |stretch: &Stretch| {
-            let member = self.union.members(stretch).find(|member| Some(member.input as usize) == largest)?;
-            let row = self.inputs[member.input as usize].begin + u64::from(member.row);
-            Some((row / STRIPE_ROWS as u64, row % STRIPE_ROWS as u64))
-        };
-        let batch_rows_max = count(BATCH_ROWS_MAX);
-        let mut chunks: Vec<Chunk> = Vec::new();
-        let mut open = Chunk::default();
-        let (mut rows, mut stripe_now) = (0, None);
-        for mut stretch in existing(&self.union, &kinds) {
-            while stretch.len > 0 {
-                let mut len = stretch.len.min(batch_rows_max - rows);
-                if let Some((stripe, row)) = stripe(&stretch) {
-                    if stripe_now.replace(stripe).is_some_and(|now| now != stripe) && rows > 0 {
-                        chunks.push(std::mem::take(&mut open));
-                        rows = 0;
-                        len = stretch.len.min(batch_rows_max);
-                    }
-                    len = len.min(count(STRIPE_ROWS) - u32::try_from(row).unwrap_or(0));
-                }
-                open.rows.push(stretch.part(0, len));
-                stretch = stretch.part(len, stretch.len);
-                rows += len;
-                if rows == batch_rows_max {
-                    chunks.push(std::mem::take(&mut open));
-                    rows = 0;
-                }
-            }
-        }
-        if rows > 0 {
-            chunks.push(open);
-        }
-        chunks
     }
 
     /// Reads the columns of a stage for some chunks, and hands each of them on with its columns.
@@ -304,29 +303,22 @@ impl Overlap {
         });
         let Planned { chunks, parts, keys } = planned.await?;
         let stage = Stage { presence: Vec::new(), ..stage.clone() };
-        let mut loaded = self.load(&stage, &chunks, parts).await?;
-        let finished = chunks.into_iter().map(|(chunk, layout, used)| {
-            let mine = used.into_iter().filter_map(|part| Some((part, hand_out(&mut loaded[part])?))).collect();
+        let mut loaded = self.load(&stage, &chunks, &parts).await?;
+        let finished = chunks.into_iter().map(|(chunk, layout)| {
+            let used = layout.placed.used.iter();
+            let mine = used.filter_map(|part| Some((*part, hand_out(&mut loaded[*part])?))).collect();
             let (keys, finish) = (Arc::clone(&keys), finish.clone());
             self.context.work(move |context| finish(context, layout.compose(context, mine, &keys)?, chunk))
         });
         try_join_all(finished.collect::<Vec<_>>()).await
     }
 
-    fn extents(&self) -> Vec<Extent<'_>> {
-        self.inputs
-            .iter()
-            .map(|input| Extent {
-                len: count(input.keys.len()),
-                begin: input.begin,
-                located: input.located.as_deref(),
-                run_rows: match &self.context.sources.list[input.source].body {
-                    Body::Files { keys, .. } => Some(keys.rows),
-                    Body::Memory { .. } => None,
-                },
-                shares: input.shares,
-            })
-            .collect()
+    fn run_rows(&self) -> Vec<Option<u64>> {
+        let rows = |input| match &self.source(input).body {
+            Body::Files { keys, .. } => Some(keys.rows),
+            Body::Memory { .. } => None,
+        };
+        (0..self.sources.len()).map(rows).collect()
     }
 
     /// Chooses the cells of each chunk and what to read for them.
@@ -337,7 +329,7 @@ impl Overlap {
         let mut columns: Vec<usize> = Vec::new();
         let mut values = Vec::with_capacity(stage.values.len());
         for value in &stage.values {
-            let holds = (0..self.inputs.len()).map(|input| self.source(input).columns[*value].is_some()).collect();
+            let holds = (0..self.sources.len()).map(|input| self.source(input).columns[*value].is_some()).collect();
             let own = presence.iter().any(|bits| bits.contains_key(value)).then_some(*value);
             let recipe = *signatures.entry((holds, own)).or_insert_with(|| {
                 columns.push(*value);
@@ -345,42 +337,28 @@ impl Overlap {
             });
             values.push((*value, recipe));
         }
-        let mut wanted: Vec<Vec<Range<u32>>> = vec![Vec::new(); self.inputs.len()];
-        let mut picked: Vec<Vec<Vec<Segment>>> = Vec::with_capacity(chunks.len());
-        for chunk in &chunks {
-            let pick_column = |value: &usize| {
-                pick(&self.union, &chunk.rows, |input| match self.source(input).columns[*value] {
+        let everything = |(holds, own): &(Vec<bool>, Option<usize>)| {
+            own.is_none() && holds.iter().zip(&self.merged.kinds).all(|(holds, kind)| *holds || *kind == Kind::Tombstone)
+        };
+        let (parts, placed) = if signatures.keys().all(everything) && self.merged.is_whole(&chunks) {
+            let whole = self.merged.whole(&self.run_rows());
+            (Arc::clone(&whole.parts), whole.placed.clone())
+        } else {
+            let rows: Vec<Arc<[Stretch]>> = chunks.iter().map(|chunk| Arc::clone(&chunk.rows)).collect();
+            self.merged.place(&self.run_rows(), &rows, &columns, |column, input| {
+                match self.source(input).columns[*column] {
                     None => Holds::Nothing,
-                    Some(_) => presence[input].get(value).map_or(Holds::Everything, Holds::Some),
-                })
-            };
-            let segments: Vec<Vec<Segment>> = columns.iter().map(pick_column).collect();
-            for segment in segments.iter().flatten() {
-                if let Some((input, row)) = segment.place() {
-                    wanted[input].push(row..row + segment.len);
+                    Some(_) => presence[input].get(column).map_or(Holds::Everything, Holds::Some),
                 }
-            }
-            picked.push(segments);
-        }
-        let parts = Parts::new(&self.extents(), wanted);
-        let chunks = chunks
-            .into_iter()
-            .zip(picked)
-            .map(|(chunk, picked)| {
-                let placed: Vec<Vec<Segment>> = picked.iter().map(|segments| parts.place(segments)).collect();
-                let mut used: Vec<usize> =
-                    placed.iter().flatten().filter_map(|segment| Some(segment.place()?.0)).collect();
-                used.sort_unstable();
-                used.dedup();
-                let keys = (!stage.keys.is_empty()).then(|| Recipe::new(pick_keys(&self.union, &chunk.rows)));
-                let recipes = placed.into_iter().map(Recipe::new).collect();
-                (chunk, Layout { recipes, values: values.clone(), keys }, used)
             })
-            .collect();
+        };
+        let with_keys = !stage.keys.is_empty();
+        let layout = |placed| Layout { placed, values: values.clone(), with_keys };
+        let chunks = chunks.into_iter().zip(placed).map(|(chunk, placed)| (chunk, layout(placed))).collect();
         let mut keys = HashMap::new();
         for at in &stage.keys {
-            let columns =
-                self.inputs.iter().map(|input| physical(&crate::types::to_storage(&input.keys.columns()[*at])?));
+            let inputs = self.merged.inputs.iter();
+            let columns = inputs.map(|input| physical(&crate::types::to_storage(&input.keys.columns()[*at])?));
             keys.insert(*at, columns.collect::<Result<Vec<_>>>()?);
         }
         self.context.took(&self.context.counters.merge_nanos, start);
@@ -392,7 +370,7 @@ impl Overlap {
         let partial = |input: usize, value: usize| {
             self.source(input).columns[value].is_some_and(|cells| cells.presence.is_some())
         };
-        let inputs = 0..self.inputs.len();
+        let inputs = 0..self.sources.len();
         let presence: Vec<usize> =
             stage.presence.iter().copied().filter(|value| inputs.clone().any(|input| partial(input, *value))).collect();
         if presence.is_empty() {
@@ -401,10 +379,10 @@ impl Overlap {
         let stage =
             Stage { keys: Vec::new(), values: Vec::new(), presence: presence.clone(), number: stage.number + 2 };
         let all = |input: usize| {
-            if presence.iter().any(|value| partial(input, *value)) { self.inputs[input].keys.len() } else { 0 }
+            if presence.iter().any(|value| partial(input, *value)) { self.merged.inputs[input].keys.len() } else { 0 }
         };
         let wanted = inputs.clone().map(|input| std::iter::once(0..count(all(input))).collect()).collect();
-        let parts = Parts::new(&self.extents(), wanted);
+        let parts = self.merged.parts(&self.run_rows(), wanted);
         let recipes: Vec<Recipe> = inputs
             .clone()
             .map(|input| match count(all(input)) {
@@ -412,7 +390,7 @@ impl Overlap {
                 rows => Recipe::new(parts.place(&[Segment::new(input, 0, rows)])),
             })
             .collect();
-        let loaded = self.load(&stage, &[], parts).await?;
+        let loaded = self.load(&stage, &[], &parts).await?;
         self.work(move |overlap| {
             let decode = |part: Option<Loaded>| part.map(|part| part.decode(&overlap.context)).transpose();
             let loaded = loaded.into_iter().map(decode).collect::<Result<Vec<_>>>()?;
@@ -444,17 +422,17 @@ impl Overlap {
     async fn load(
         self: &Arc<Self>,
         stage: &Stage,
-        chunks: &[(Chunk, Layout, Vec<usize>)],
-        parts: Parts,
+        chunks: &[(Chunk, Layout)],
+        parts: &Parts,
     ) -> Result<Vec<Option<Loaded>>> {
         let mut loaded: Vec<Option<Loaded>> = parts.list.iter().map(|_| None).collect();
         let alone = decoded_by_chunks(&parts.list, chunks);
         let mut shared = Vec::new();
-        let mut own: Vec<Vec<(usize, Rows)>> = vec![Vec::new(); self.inputs.len()];
-        for (at, Part { input, read, .. }) in parts.list.into_iter().enumerate() {
+        let mut own: Vec<Vec<(usize, Rows)>> = vec![Vec::new(); self.sources.len()];
+        for (at, Part { input, read, .. }) in parts.list.iter().enumerate() {
             match read {
-                Read::Shared(rows) => shared.push(self.shared(stage, at, input, rows)),
-                Read::Own(rows) => own[input].push((at, rows)),
+                Read::Shared(rows) => shared.push(self.shared(stage, at, *input, rows.clone())),
+                Read::Own(rows) => own[*input].push((at, rows.clone())),
             }
         }
         let groups =
@@ -501,10 +479,10 @@ impl Overlap {
         rows: Range<u64>,
     ) -> impl Future<Output = Result<(usize, Arc<Values>)>> + use<> {
         let (overlap, stage) = (Arc::clone(self), stage.clone());
-        let key = (stage.number, self.inputs[input].source, rows.start);
+        let key = (stage.number, self.sources[input], rows.start);
         async move {
             let context = Arc::clone(&overlap.context);
-            let source = overlap.inputs[input].source;
+            let source = overlap.sources[input];
             let load = move || async move {
                 let fetched = context.fetch(&context.sources.list[source], &stage, &[Rows::Range(rows)]).await?.pop();
                 let fetched = fetched.ok_or_else(|| Error::new(Code::Internal, "a fetch returned nothing"))?;
@@ -517,13 +495,13 @@ impl Overlap {
 
 /// Which parts are decoded by the chunk that alone uses them: those of chunks with no more than one of that kind, since
 /// a piece of work is to be short.
-fn decoded_by_chunks(parts: &[Part], chunks: &[(Chunk, Layout, Vec<usize>)]) -> Vec<bool> {
+fn decoded_by_chunks(parts: &[Part], chunks: &[(Chunk, Layout)]) -> Vec<bool> {
     let mut uses = vec![0_usize; parts.len()];
-    chunks.iter().flat_map(|(_, _, used)| used).for_each(|part| uses[*part] += 1);
+    chunks.iter().flat_map(|(_, layout)| &layout.placed.used).for_each(|part| uses[*part] += 1);
     let mut alone = vec![false; parts.len()];
-    for (_, _, used) in chunks {
+    for (_, layout) in chunks {
         let own = |part: &usize| uses[*part] == 1 && matches!(parts[*part].read, Read::Own(_));
-        let mut candidates = used.iter().copied().filter(own);
+        let mut candidates = layout.placed.used.iter().copied().filter(own);
         if let (Some(part), None) = (candidates.next(), candidates.next()) {
             alone[part] = true;
         }
@@ -539,9 +517,9 @@ fn hand_out(part: &mut Option<Loaded>) -> Option<Loaded> {
     }
 }
 
-/// Chunks with their layouts and the parts they use, what to read for them, and the key columns of the inputs.
+/// Chunks with their layouts, what to read for them, and the key columns of the inputs.
 struct Planned {
-    chunks: Vec<(Chunk, Layout, Vec<usize>)>,
-    parts: Parts,
+    chunks: Vec<(Chunk, Layout)>,
+    parts: Arc<Parts>,
     keys: Arc<HashMap<usize, Vec<ArrayRef>>>,
 }

@@ -47,16 +47,17 @@ impl Plan {
         let context = self.context();
         let list = &context.sources.list;
         let located = try_join_all(list.iter().map(|source| self.locate(source, &unique))).await?;
-        let (mut inputs, mut places) = (Vec::new(), Vec::new());
+        let (mut sources, mut inputs, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (source, Located { rows, keys }) in located.into_iter().enumerate() {
             if rows.is_empty() {
                 continue;
             }
             let member = unique.take(&UInt32Array::from(keys.clone()))?;
-            inputs.push(Input { source, keys: member, begin: 0, located: Some(rows), shares: (false, false) });
+            sources.push(source);
+            inputs.push(Input { keys: member, begin: 0, located: Some(rows), shares: (false, false) });
             places.push(keys);
         }
-        let overlap = Overlap::of_places(context, stripes(), inputs, &places, unique.len());
+        let overlap = Overlap::of_places(context, stripes(), sources, inputs, &places, unique.len());
         let found = overlap.assemble().await?;
         // Runs outside of the plan's ranges were left out: what is found there may be stale.
         let (ranges, schema) = (context.bound.ranges.clone(), self.schema());

@@ -88,6 +88,11 @@ impl Store {
         if requests.is_empty() {
             return Ok(vec![Bytes::new(); ranges.len()]);
         }
+        if self.shared.policy.ranges_at_once
+            && let Some(blocks) = self.fetch_at_once(&full, ranges).await
+        {
+            return Ok(blocks);
+        }
         let _round = self.meter.begin();
         let blocks: Vec<Bytes> = stream::iter(requests.iter().cloned())
             .map(|request| {
@@ -98,6 +103,20 @@ impl Store {
             .try_collect()
             .await?;
         ranges.iter().map(|range| cut(&requests, &blocks, range)).collect()
+    }
+
+    /// All ranges by one call, each in memory of its own. What goes wrong is left to single requests, which tell why.
+    async fn fetch_at_once(&self, path: &Path, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+        let shared = &*self.shared;
+        let length = |range: &Range<u64>| range.end - range.start;
+        let total = ranges.iter().map(length).fold(0, u64::saturating_add);
+        let limit = shared.policy.retry.write_timeout(usize::try_from(total).unwrap_or(usize::MAX));
+        let _round = self.meter.begin();
+        self.meter.add(Event::Get, 1);
+        let blocks = timeout(&*shared.runtime, limit, shared.objects.get_ranges(path, ranges)).await.ok()?.ok()?;
+        let complete = blocks.iter().map(|block| block.len() as u64).eq(ranges.iter().map(length));
+        self.meter.add(Event::BytesRead, blocks.iter().map(|block| block.len() as u64).sum());
+        complete.then_some(blocks)
     }
 
     async fn fetch_whole(&self, path: &Path, bytes_max: u64) -> Result<Bytes, Failure> {

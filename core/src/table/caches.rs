@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::fragment::Fragment;
 use crate::key::KeyRows;
+use crate::scan::{MergeKey, Merged};
 use crate::store::{BlockKey, ByteCache, CachesConfig, Weigh};
 use crate::tree::Page;
 
@@ -16,17 +17,22 @@ pub struct Caches {
     pub(crate) indexes: Arc<ByteCache<BlockKey, Fragment>>,
     /// Decoded stripes of key spaces.
     pub(crate) keys: Arc<ByteCache<BlockKey, KeyRows>>,
+    /// Merged keys of overlapping runs.
+    pub(crate) merges: Arc<ByteCache<MergeKey, Arc<Merged>>>,
 }
 
 impl Caches {
-    /// Empty caches. Pages and indexes share the capacity of the manifests cache.
+    /// Empty caches. Pages and indexes share the capacity of the manifests cache, key stripes and merges that of keys.
     pub fn new(config: CachesConfig) -> Self {
         let mut half = config.manifests;
         half.memory_capacity_bytes /= 2;
+        let mut keys = config.keys;
+        keys.memory_capacity_bytes /= 2;
         Self {
             pages: Arc::new(ByteCache::new(half)),
             indexes: Arc::new(ByteCache::new(half)),
-            keys: Arc::new(ByteCache::new(config.keys)),
+            keys: Arc::new(ByteCache::new(keys)),
+            merges: Arc::new(ByteCache::new(keys)),
         }
     }
 }

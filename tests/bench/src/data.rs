@@ -25,6 +25,12 @@ pub(crate) fn key(row: usize) -> i64 {
     (row * 3 + (mix(row, 1) % 3) as usize) as i64
 }
 
+/// Bounds of 1 % of the keys, in the middle.
+pub(crate) fn range(rows: usize) -> (i64, i64) {
+    let last = key(rows);
+    (last / 2, last / 2 + last / 100)
+}
+
 const WORDS: [&str; 24] = [
     "river", "stone", "amber", "quiet", "north", "paper", "light", "copper", "garden", "window", "silver", "forest",
     "harbor", "engine", "planet", "meadow", "signal", "thread", "winter", "bridge", "candle", "desert", "island",

@@ -63,7 +63,9 @@ fn main() {
     let mut raw = Raw::new(&theirs);
     if options.reuse {
         spiral.open();
-        raw.open();
+        if !options.no_raw {
+            raw.open();
+        }
         let raw = (!options.no_raw).then_some(&raw);
         scans(&mut measured, &spiral, raw, options.rows);
         return takes(&mut measured, &spiral, raw, options.rows);
@@ -103,7 +105,7 @@ fn main() {
     measured.change("add a column", tables, &mut || spiral.add(&added));
     if options.export {
         export::write(&options.folder, options.rows, &batches, &upserts, &added);
-        measured.save(&options.folder.join("measured.json"));
+        measured.save(&options.folder.join("measured.json"), data::range(options.rows));
     }
 }
 
@@ -117,12 +119,16 @@ fn scans(measured: &mut Measurements, spiral: &Spiral, raw: Option<&Raw>, rows: 
     }
 }
 
+/// Rows by key, and what one of them costs from afar.
 fn takes(measured: &mut Measurements, spiral: &Spiral, raw: Option<&Raw>, rows: usize) {
     for (name, count) in [("take 1,000 keys", 1_000), ("take 10,000 keys", 10_000), ("one key", 1)] {
         let keys = data::keys(rows, count);
         let places = data::places(rows, count);
         let take: &Job<'_> = &|sink| spiral.take(&keys, sink);
         measured.read(name, take, raw.map(|raw| move |sink: digest::Sink<'_>| raw.take(&places, sink)));
+    }
+    if measured.wanted("one key") {
+        spiral.cold(&data::keys(rows, 100));
     }
 }
 

@@ -128,8 +128,9 @@ impl Measurements {
         self.list.push(Measured { row: row.to_owned(), spiral_ms, raw_ms, found });
     }
 
-    /// Writes everything as JSON.
-    pub(crate) fn save(&self, path: &Path) {
-        std::fs::write(path, serde_json::to_vec_pretty(&self.list).unwrap()).unwrap();
+    /// Writes everything as JSON, with the key range that is scanned.
+    pub(crate) fn save(&self, path: &Path, range: (i64, i64)) {
+        let all = serde_json::json!({ "key_range": range, "jobs": self.list });
+        std::fs::write(path, serde_json::to_vec_pretty(&all).unwrap()).unwrap();
     }
 }

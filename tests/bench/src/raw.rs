@@ -42,9 +42,8 @@ impl Raw {
 
     /// Batches in the form that is written.
     pub(crate) fn arrays(&self, batches: &[RecordBatch]) -> Vec<ArrayRef> {
-        let array = |batch: &RecordBatch| {
-            self.session.arrow().from_arrow_record_batch(batch.clone(), &batch.schema()).unwrap()
-        };
+        let array =
+            |batch: &RecordBatch| self.session.arrow().from_arrow_record_batch(batch.clone(), &batch.schema()).unwrap();
         batches.iter().map(array).collect()
     }
 

@@ -11,7 +11,7 @@ use spiral_core::expr::parse;
 use spiral_core::key::KeySchema;
 use spiral_core::runtime::ThreadPool;
 use spiral_core::scan::{Plan, Scan};
-use spiral_core::store::{Store, StorePolicy};
+use spiral_core::store::Store;
 use spiral_core::table::{Caches, CreateOptions, Table, TableOptions};
 use spiral_core::types::{ColumnPath, OutputProfile};
 
@@ -36,8 +36,8 @@ pub(crate) enum Filter {
 
 /// The scans that are timed before and after the upserts.
 pub(crate) fn scans(rows: usize) -> [ScanJob; 4] {
-    let last = data::key(rows);
-    let range = Filter::Keys(last / 2, last / 2 + last / 100);
+    let (from, to) = data::range(rows);
+    let range = Filter::Keys(from, to);
     [
         ScanJob { name: "full scan", columns: None, filter: Filter::None },
         ScanJob { name: "two columns", columns: Some(&["x0", "tag"]), filter: Filter::None },
@@ -71,8 +71,7 @@ impl Spiral {
 
     fn store(&self) -> Store {
         let OpenedStore { objects, root, medium } = &self.objects;
-        let policy = StorePolicy { coalesce: medium.coalesce(), ..StorePolicy::default() };
-        Store::with_policy(Arc::clone(objects), root.clone(), self.pool.runtime(), policy)
+        Store::with_policy(Arc::clone(objects), root.clone(), self.pool.runtime(), medium.policy())
     }
 
     /// Writes one more table.
@@ -133,6 +132,26 @@ impl Spiral {
             let plan = self.table().snapshot().scan().with_profile(OutputProfile::Views).plan().await.unwrap();
             sink(plan.take(keys).await.unwrap().rows);
         });
+    }
+
+    /// What one whole row costs a far reader that knows nothing but the address: the most and the mean of some keys.
+    pub(crate) fn cold(&self, keys: &RecordBatch) {
+        let (mut requests_max, mut bytes_max, mut bytes) = (0, 0, 0);
+        for key in 0..keys.num_rows() {
+            let store = self.table().store();
+            let far = Store::new(Arc::clone(store.objects()), store.root().clone(), self.pool.runtime());
+            let cost = self.pool.block_on(async {
+                let table = Table::open(far, TableOptions::default(), Caches::default()).await.unwrap();
+                let plan = table.snapshot().scan().plan().await.unwrap();
+                assert_eq!(plan.take(&keys.slice(key, 1)).await.unwrap().rows.num_rows(), 1);
+                table.store().meter().snapshot()
+            });
+            requests_max = requests_max.max(cost.requests());
+            bytes_max = bytes_max.max(cost.bytes_read);
+            bytes += cost.bytes_read;
+        }
+        let mean = bytes / keys.num_rows() as u64;
+        println!("  cold row: at most {requests_max} requests, {bytes_max} bytes, {mean} in the mean");
     }
 
     /// Commits upserts to the next table that has none; the newest comes last.
