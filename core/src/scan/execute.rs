@@ -99,6 +99,23 @@ async fn single(context: ContextRef, number: usize, rows: Range<u64>) -> Result<
     context.decode_each(rest, kept, batch).await
 }
 
+/// Puts neighbours together until they have enough bytes for one piece of work.
+pub(super) fn in_pieces<T>(items: impl Iterator<Item = (usize, T)>) -> Vec<Vec<T>> {
+    let mut pieces: Vec<Vec<T>> = Vec::new();
+    let mut room = 0_usize;
+    for (bytes, item) in items {
+        match pieces.last_mut() {
+            Some(piece) if room > 0 => piece.push(item),
+            _ => {
+                pieces.push(vec![item]);
+                room = PIECE_BYTES;
+            }
+        }
+        room = room.saturating_sub(bytes);
+    }
+    pieces
+}
+
 /// The parts of a row range that lie in one stripe each.
 fn stripes_of(rows: &Range<u64>) -> Vec<Range<u64>> {
     let step = crate::fragment::STRIPE_ROWS as u64;
@@ -210,18 +227,8 @@ impl Context {
         T: Send + 'static,
         F: Fn(&Context, Values, A) -> Result<T> + Clone + Send + 'static,
     {
-        let mut pieces: Vec<Vec<(Fetched, A)>> = Vec::new();
-        let mut room = 0;
-        for (fetched, with) in stripes.into_iter().zip(with) {
-            if room == 0 {
-                pieces.push(Vec::new());
-                room = PIECE_BYTES;
-            }
-            room = room.saturating_sub(fetched.bytes().max(1));
-            if let Some(piece) = pieces.last_mut() {
-                piece.push((fetched, with));
-            }
-        }
+        let sized = stripes.into_iter().zip(with).map(|(fetched, with)| (fetched.bytes(), (fetched, with)));
+        let pieces = in_pieces(sized);
         let work = pieces.into_iter().map(|piece| {
             let finish = finish.clone();
             self.work(move |context| {

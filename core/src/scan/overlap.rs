@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::compose::{Recipe, compose};
-use super::execute::{Context, ContextRef, StripesRef, filter_values};
+use super::execute::{Context, ContextRef, StripesRef, filter_values, in_pieces};
 use super::gather::{Fetched, Stage, Values, physical};
 use super::keys::{concat_keys, read_keys, read_stripes};
 use super::merge::{Stretch, Union, count, merge};
@@ -22,6 +22,7 @@ use super::source::{Body, Source};
 use crate::error::{Code, Error, Result};
 use crate::fragment::{Rows, physical_type};
 use crate::key::{KeyRange, KeyRows};
+use crate::runtime::RuntimeExt;
 
 /// Stripes that are fetched together; while the next ones are, they are decoded.
 const GROUP_STRIPES: usize = 16;
@@ -91,6 +92,14 @@ struct Begun {
 }
 
 impl Loaded {
+    /// Bytes that are to be decoded.
+    fn bytes(&self) -> usize {
+        match self {
+            Loaded::Decoded(_) => 0,
+            Loaded::Fetched(fetched) => fetched.bytes(),
+        }
+    }
+
     fn decode(self, context: &Context) -> Result<Arc<Values>> {
         match self {
             Loaded::Decoded(values) => Ok(values),
@@ -153,12 +162,7 @@ pub(super) async fn merged(
 }
 
 /// What a merge depends on; `None` where a run is in memory, which has no name.
-fn merge_key(
-    context: &Context,
-    range: KeyRange,
-    sources: &[usize],
-    shares: (bool, bool),
-) -> Result<Option<MergeKey>> {
+fn merge_key(context: &Context, range: KeyRange, sources: &[usize], shares: (bool, bool)) -> Result<Option<MergeKey>> {
     let mut runs = Vec::with_capacity(sources.len());
     for source in sources {
         let source = &context.sources.list[*source];
@@ -304,13 +308,23 @@ impl Overlap {
         let Planned { chunks, parts, keys } = planned.await?;
         let stage = Stage { presence: Vec::new(), ..stage.clone() };
         let mut loaded = self.load(&stage, &chunks, &parts).await?;
-        let finished = chunks.into_iter().map(|(chunk, layout)| {
+        let sized = chunks.into_iter().map(|(chunk, layout)| {
             let used = layout.placed.used.iter();
-            let mine = used.filter_map(|part| Some((*part, hand_out(&mut loaded[*part])?))).collect();
-            let (keys, finish) = (Arc::clone(&keys), finish.clone());
-            self.context.work(move |context| finish(context, layout.compose(context, mine, &keys)?, chunk))
+            let mine: Vec<_> = used.filter_map(|part| Some((*part, hand_out(&mut loaded[*part])?))).collect();
+            let fetched: usize = mine.iter().map(|(_, loaded)| loaded.bytes()).sum();
+            // What is decoded already has yet to be copied.
+            (fetched + chunk.len() * layout.values.len(), (chunk, layout, mine))
         });
-        try_join_all(finished.collect::<Vec<_>>()).await
+        let work = in_pieces(sized).into_iter().map(|piece| {
+            let (keys, finish) = (Arc::clone(&keys), finish.clone());
+            self.context.work(move |context| {
+                let finish = |(chunk, layout, mine): (Chunk, Layout, _)| {
+                    finish(context, layout.compose(context, mine, &keys)?, chunk)
+                };
+                piece.into_iter().map(finish).collect::<Result<Vec<T>>>()
+            })
+        });
+        Ok(try_join_all(work.collect::<Vec<_>>()).await?.into_iter().flatten().collect())
     }
 
     fn run_rows(&self) -> Vec<Option<u64>> {
@@ -338,7 +352,8 @@ impl Overlap {
             values.push((*value, recipe));
         }
         let everything = |(holds, own): &(Vec<bool>, Option<usize>)| {
-            own.is_none() && holds.iter().zip(&self.merged.kinds).all(|(holds, kind)| *holds || *kind == Kind::Tombstone)
+            own.is_none()
+                && holds.iter().zip(&self.merged.kinds).all(|(holds, kind)| *holds || *kind == Kind::Tombstone)
         };
         let (parts, placed) = if signatures.keys().all(everything) && self.merged.is_whole(&chunks) {
             let whole = self.merged.whole(&self.run_rows());
@@ -437,7 +452,13 @@ impl Overlap {
         }
         let groups =
             own.iter().enumerate().flat_map(|(input, own)| own.chunks(GROUP_STRIPES).map(move |own| (input, own)));
-        let fetches = groups.map(|(input, own)| self.fetch_group(stage, input, own, &alone));
+        // Each group is a task, so that a store that blocks, as a folder does, does not stop the others.
+        let fetches = groups.map(|(input, own)| {
+            let own = own.iter().map(|(part, rows)| (*part, rows.clone(), alone[*part])).collect();
+            let task = Arc::clone(self).fetch_group(stage.clone(), input, own);
+            let runtime = Arc::clone(&self.context.runtime);
+            async move { runtime.spawn_task(task).await? }
+        });
         let own = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(GROUPS).try_collect::<Vec<_>>();
         let (own, shared) = futures::future::try_join(own, try_join_all(shared)).await?;
         for (at, values) in shared {
@@ -449,23 +470,23 @@ impl Overlap {
         Ok(loaded)
     }
 
-    /// Fetches some stripes of one input and begins to decode them, while others may still be fetched.
+    /// Fetches some stripes of one input and begins to decode them, while others may still be fetched. With the rows of
+    /// each part comes whether one chunk alone uses it.
     async fn fetch_group(
-        self: &Arc<Self>,
-        stage: &Stage,
+        self: Arc<Self>,
+        stage: Stage,
         input: usize,
-        own: &[(usize, Rows)],
-        alone: &[bool],
+        parts: Vec<(usize, Rows, bool)>,
     ) -> Result<Vec<Begun>> {
-        let rows: Vec<Rows> = own.iter().map(|(_, rows)| rows.clone()).collect();
-        let fetched = self.context.fetch(self.source(input), stage, &rows).await?;
-        let begun = own.iter().zip(fetched).map(|((at, _), fetched)| {
-            let loaded = if alone[*at] {
+        let rows: Vec<Rows> = parts.iter().map(|(_, rows, _)| rows.clone()).collect();
+        let fetched = self.context.fetch(self.source(input), &stage, &rows).await?;
+        let begun = parts.into_iter().zip(fetched).map(|((part, _, alone), fetched)| {
+            let loaded = if alone {
                 std::future::ready(Ok(Loaded::Fetched(fetched))).boxed()
             } else {
                 self.context.work(move |context| Ok(Loaded::Decoded(Arc::new(context.decode(fetched)?))))
             };
-            Begun { part: *at, loaded }
+            Begun { part, loaded }
         });
         Ok(begun.collect())
     }
