@@ -51,23 +51,25 @@ pub(super) struct Input {
 }
 
 /// Rows of an overlap that make one batch.
-#[derive(Default)]
 pub(super) struct Chunk {
     pub(super) rows: Arc<[Stretch]>,
+    /// Number of rows.
+    len: usize,
     /// The filter's columns, once it has been decided.
     filtered: Values,
 }
 
 impl Chunk {
-    fn len(&self) -> usize {
-        self.rows.iter().map(|stretch| stretch.len as usize).sum()
+    fn new(rows: Arc<[Stretch]>, filtered: Values) -> Self {
+        let len = rows.iter().map(|stretch| stretch.len as usize).sum();
+        Self { rows, len, filtered }
     }
 }
 
 /// A batch, and which rows of the union its rows are.
 pub(super) struct Assembled {
     pub(super) batch: RecordBatch,
-    pub(super) rows: Vec<Range<u32>>,
+    pub(super) rows: Arc<[Stretch]>,
 }
 
 /// How the columns of one chunk are put together.
@@ -264,29 +266,28 @@ impl Overlap {
         let mut chunks = self
             .work(|overlap| {
                 let whole = overlap.merged.chunks().iter();
-                Ok(whole.map(|rows| Chunk { rows: Arc::clone(rows), filtered: Values::default() }).collect())
+                Ok(whole.map(|rows| Chunk::new(Arc::clone(rows), Values::default())).collect::<Vec<_>>())
             })
             .await?;
         if self.context.bound.filter.is_some() {
             let decide = |context: &Context, filtered: Values, chunk: Chunk| {
-                let rows = chunk.len();
+                let rows = chunk.len;
                 add(&context.counters.rows_read, rows as u64);
                 let mask = context.decide(&filtered, rows)?;
                 if mask.true_count() == rows {
                     return Ok(Chunk { filtered, ..chunk });
                 }
-                Ok(Chunk { rows: keep(&chunk.rows, &mask).into(), filtered: filter_values(&filtered, &mask)? })
+                Ok(Chunk::new(keep(&chunk.rows, &mask).into(), filter_values(&filtered, &mask)?))
             };
             chunks = self.stage(&self.context.filter_stage, chunks, decide).await?;
             chunks.retain(|chunk| !chunk.rows.is_empty());
         } else {
-            let rows: usize = chunks.iter().map(Chunk::len).sum();
+            let rows: usize = chunks.iter().map(|chunk| chunk.len).sum();
             add(&self.context.counters.rows_read, rows as u64);
         }
         let assemble = |context: &Context, rest: Values, chunk: Chunk| {
-            let batch = context.batch(&rest, &chunk.filtered, chunk.len())?;
-            let rows = chunk.rows.iter().map(|stretch| stretch.begin..stretch.begin + stretch.len).collect();
-            Ok(Assembled { batch, rows })
+            let batch = context.batch(&rest, &chunk.filtered, chunk.len)?;
+            Ok(Assembled { batch, rows: chunk.rows })
         };
         self.stage(&self.context.rest_stage, chunks, assemble).await
     }
@@ -313,7 +314,7 @@ impl Overlap {
             let mine: Vec<_> = used.filter_map(|part| Some((*part, hand_out(&mut loaded[*part])?))).collect();
             let fetched: usize = mine.iter().map(|(_, loaded)| loaded.bytes()).sum();
             // What is decoded already has yet to be copied.
-            (fetched + chunk.len() * layout.values.len(), (chunk, layout, mine))
+            (fetched + chunk.len * layout.values.len(), (chunk, layout, mine))
         });
         let work = in_pieces(sized).into_iter().map(|piece| {
             let (keys, finish) = (Arc::clone(&keys), finish.clone());

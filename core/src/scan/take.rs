@@ -168,7 +168,8 @@ fn in_order_asked(
 ) -> Result<Taken> {
     let mut row_of: Vec<Option<(usize, usize)>> = vec![None; keys];
     for (batch, assembled) in found.iter().enumerate() {
-        for (row, key) in assembled.rows.iter().cloned().flatten().enumerate() {
+        let keys = assembled.rows.iter().flat_map(|stretch| stretch.begin..stretch.begin + stretch.len);
+        for (row, key) in keys.enumerate() {
             row_of[key as usize] = inside(key).then_some((batch, row));
         }
     }
