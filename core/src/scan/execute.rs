@@ -22,8 +22,8 @@ use crate::runtime::{DEFAULT_CACHE_BYTES, RuntimeExt, RuntimeRef};
 use crate::store::{ByteCache, CacheConfig};
 use crate::types::{Column, assemble, from_storage};
 
-/// Bytes of blocks that are decoded in one piece of work, about. They take less than a millisecond.
-const PIECE_BYTES: usize = 256 << 10;
+/// Bytes of blocks that are decoded in one piece of work, about. They take a millisecond.
+const PIECE_BYTES: usize = 512 << 10;
 
 /// What all morsels of a plan share.
 pub(super) struct Context {
@@ -228,13 +228,18 @@ impl Context {
         F: Fn(&Context, Values, A) -> Result<T> + Clone + Send + 'static,
     {
         let sized = stripes.into_iter().zip(with).map(|(fetched, with)| (fetched.bytes(), (fetched, with)));
-        let pieces = in_pieces(sized);
+        let mut pieces = in_pieces(sized);
+        let decode = |context: &Context, piece: Vec<(Fetched, A)>, finish: F| {
+            let finish = |(fetched, with)| finish(context, context.decode(fetched)?.mask_absent()?, with);
+            piece.into_iter().map(finish).collect::<Result<Vec<T>>>()
+        };
+        if pieces.len() == 1 {
+            // The blocks have just been read, by this thread, whose cache holds them.
+            return decode(self, pieces.swap_remove(0), finish);
+        }
         let work = pieces.into_iter().map(|piece| {
             let finish = finish.clone();
-            self.work(move |context| {
-                let finish = |(fetched, with)| finish(context, context.decode(fetched)?.mask_absent()?, with);
-                piece.into_iter().map(finish).collect::<Result<Vec<T>>>()
-            })
+            self.work(move |context| decode(context, piece, finish))
         });
         Ok(try_join_all(work).await?.into_iter().flatten().collect())
     }
