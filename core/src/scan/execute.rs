@@ -313,3 +313,17 @@ impl Context {
         assemble(&columns, rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_neighbours_share_a_piece_of_work() {
+        let pieces = |bytes: &[usize]| in_pieces(bytes.iter().map(|bytes| (*bytes, *bytes)));
+        assert!(pieces(&[]).is_empty());
+        assert_eq!(pieces(&[10, 20, 30]), [[10, 20, 30]]);
+        let large = PIECE_BYTES + 1;
+        assert_eq!(pieces(&[large, 10, large, large]), [vec![large], vec![10, large], vec![large]]);
+    }
+}
