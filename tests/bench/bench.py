@@ -10,9 +10,6 @@ import sys
 
 from peers import ENGINES, Data, Measured, check, measure
 
-# Scans after the upserts are held against the clean ones.
-AFTER = " after upserts"
-
 
 def main(folder: pathlib.Path, runs: int) -> None:
     saved = json.loads((folder / "measured.json").read_text())
@@ -37,14 +34,13 @@ def print_table(ours: dict[str, dict], measured: list[Measured]) -> None:
     ahead = 0
     for job, row in ours.items():
         spiral = row["spiral_ms"]
-        clean = ours.get(job.removesuffix(AFTER))
         raw = row["raw_ms"]
         peers = [peer.milliseconds[job] for peer in measured]
         best = min(peers)
         ahead += spiral < best
         cells = [job, number(spiral), number(raw), *map(number, peers)]
         cells.append(ratio(spiral, raw))
-        cells.append(ratio(spiral, clean["spiral_ms"] if clean and job.endswith(AFTER) else None))
+        cells.append(ratio(spiral, row["clean_ms"]))
         cells.append(ratio(spiral, best) + ("" if spiral < best else f" **lost** to {names[peers.index(best)]}"))
         print("|", " | ".join(cells), "|")
     print(f"\nahead of every engine on {ahead} of {len(ours)} rows")

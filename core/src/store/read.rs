@@ -109,14 +109,20 @@ impl Store {
     async fn fetch_at_once(&self, path: &Path, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
         let shared = &*self.shared;
         let length = |range: &Range<u64>| range.end - range.start;
-        let total = ranges.iter().map(length).fold(0, u64::saturating_add);
+        // Not every store has an answer to an empty range.
+        let wanted: Vec<Range<u64>> = ranges.iter().filter(|range| length(range) > 0).cloned().collect();
+        let total = wanted.iter().map(length).fold(0, u64::saturating_add);
         let limit = shared.policy.retry.write_timeout(usize::try_from(total).unwrap_or(usize::MAX));
         let _round = self.meter.begin();
         self.meter.add(Event::Get, 1);
-        let blocks = timeout(&*shared.runtime, limit, shared.objects.get_ranges(path, ranges)).await.ok()?.ok()?;
-        let complete = blocks.iter().map(|block| block.len() as u64).eq(ranges.iter().map(length));
+        let blocks = timeout(&*shared.runtime, limit, shared.objects.get_ranges(path, &wanted)).await.ok()?.ok()?;
         self.meter.add(Event::BytesRead, blocks.iter().map(|block| block.len() as u64).sum());
-        complete.then_some(blocks)
+        if !blocks.iter().map(|block| block.len() as u64).eq(wanted.iter().map(length)) {
+            return None;
+        }
+        let mut blocks = blocks.into_iter();
+        let block = |range| if length(range) > 0 { blocks.next() } else { Some(Bytes::new()) };
+        ranges.iter().map(block).collect()
     }
 
     async fn fetch_whole(&self, path: &Path, bytes_max: u64) -> Result<Bytes, Failure> {

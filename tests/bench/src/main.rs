@@ -74,6 +74,8 @@ fn main() {
         let _ = std::fs::remove_dir_all(path).or_else(|_| std::fs::remove_file(path));
     }
     let batches = data::batches(options.rows);
+    // The table that stays as it is.
+    spiral.write(&batches);
     if options.no_raw {
         measured.change("write", 1, &mut || spiral.write(&batches));
     } else {
@@ -83,7 +85,7 @@ fn main() {
         raw.open();
     }
     let raw = (!options.no_raw).then_some(&raw);
-    let tables = spiral.tables();
+    let tables = spiral.tables() - 1;
     scans(&mut measured, &spiral, raw, options.rows);
     takes(&mut measured, &spiral, raw, options.rows);
     let ends = |job: &str| options.until.as_ref().is_some_and(|until| job.contains(until.as_str()));
@@ -94,10 +96,12 @@ fn main() {
     measured.change("5 upserts of 1 %", tables, &mut || spiral.upsert(&upserts));
     let after = |name: &str| format!("{name} after upserts");
     for scan in spiral::scans(options.rows) {
-        measured.read(&after(scan.name), &|sink| spiral.scan(&scan, sink), None::<fn(digest::Sink<'_>)>);
+        let clean = |sink: digest::Sink<'_>| spiral.scan_clean(&scan, sink);
+        measured.read_after(&after(scan.name), &|sink| spiral.scan(&scan, sink), clean);
     }
     let keys = data::keys(options.rows, 1_000);
-    measured.read(&after("take 1,000 keys"), &|sink| spiral.take(&keys, sink), None::<fn(digest::Sink<'_>)>);
+    let clean = |sink: digest::Sink<'_>| spiral.take_clean(&keys, sink);
+    measured.read_after(&after("take 1,000 keys"), &|sink| spiral.take(&keys, sink), clean);
     if ends("add a column") {
         return;
     }

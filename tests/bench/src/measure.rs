@@ -15,6 +15,8 @@ struct Measured {
     row: String,
     spiral_ms: f64,
     raw_ms: Option<f64>,
+    /// Of the same read of a table without upserts.
+    clean_ms: Option<f64>,
     found: Option<Digest>,
 }
 
@@ -40,10 +42,23 @@ impl Times {
         self.cpu_ms += cpu_ms() - cpu;
     }
 
-    fn median(&mut self) -> f64 {
+    fn median(&mut self) -> Option<f64> {
         self.wall_ms.sort_by(f64::total_cmp);
-        self.wall_ms[self.wall_ms.len() / 2]
+        self.wall_ms.get(self.wall_ms.len() / 2).copied()
     }
+
+    fn mean_cpu(&self) -> f64 {
+        self.cpu_ms / self.wall_ms.len() as f64
+    }
+}
+
+/// The times of a job, of others beside it, and what it found.
+#[derive(Default)]
+struct Found {
+    ours: Times,
+    raw: Times,
+    clean: Times,
+    found: Option<Digest>,
 }
 
 /// Processor time of this process, where the system tells.
@@ -88,22 +103,40 @@ impl Measurements {
             let expected = digest(raw);
             assert!(found.agrees(&expected), "{row}: {found:?} is not {expected:?}");
         }
+        let (ours, raw) = self.take_turns(ours, raw);
+        self.push(row, Found { ours, raw, found: Some(found), ..Found::default() });
+    }
+
+    /// Times a read of a table with upserts, taking turns with the same read of the table without.
+    pub(crate) fn read_after(&mut self, row: &str, ours: &Job<'_>, clean: impl Fn(Sink<'_>)) {
+        if !self.wanted(row) {
+            return;
+        }
+        let found = digest(ours);
+        let (ours, clean) = self.take_turns(ours, Some(clean));
+        self.push(row, Found { ours, clean, found: Some(found), ..Found::default() });
+    }
+
+    fn take_turns(&self, ours: &Job<'_>, other: Option<impl Fn(Sink<'_>)>) -> (Times, Times) {
+        let (mut our_times, mut other_times) = (Times::default(), Times::default());
         drain(ours);
-        let (mut our_times, mut raw_times) = (Times::default(), Times::default());
+        if let Some(other) = &other {
+            drain(other);
+        }
         for _ in 0..self.runs {
             our_times.run(&mut || drain(ours));
-            if let Some(raw) = &raw {
-                raw_times.run(&mut || drain(raw));
+            if let Some(other) = &other {
+                other_times.run(&mut || drain(other));
             }
         }
-        self.push(row, our_times, raw_times, Some(found));
+        (our_times, other_times)
     }
 
     /// Times a change of a table on each of some tables.
     pub(crate) fn change(&mut self, row: &str, tables: usize, ours: &mut dyn FnMut()) {
         let mut times = Times::default();
         (0..tables).for_each(|_| times.run(ours));
-        self.push(row, times, Times::default(), None);
+        self.push(row, Found { ours: times, ..Found::default() });
     }
 
     /// Times writing, taking turns with raw Vortex.
@@ -113,19 +146,23 @@ impl Measurements {
             our_times.run(ours);
             raw_times.run(raw);
         }
-        self.push(row, our_times, raw_times, None);
+        self.push(row, Found { ours: our_times, raw: raw_times, ..Found::default() });
     }
 
-    fn push(&mut self, row: &str, mut ours: Times, mut raw: Times, found: Option<Digest>) {
-        let (spiral_ms, raw_ms) = (ours.median(), (!raw.wall_ms.is_empty()).then(|| raw.median()));
+    fn push(&mut self, row: &str, Found { mut ours, mut raw, mut clean, found }: Found) {
+        let (wall, cpu) = (ours.median().unwrap_or_default(), ours.mean_cpu());
+        let (raw_ms, clean_ms) = (raw.median(), clean.median());
+        let beside = |name: &str, times: &Times, other: Option<f64>| {
+            let mean = times.mean_cpu();
+            let text = |other| {
+                format!("{name} {other:>8.2} ms, cpu {mean:>7.1}, ratio {:>5.2}, {:>5.2}", wall / other, cpu / mean)
+            };
+            other.map(text).unwrap_or_default()
+        };
+        let other = beside("raw", &raw, raw_ms) + &beside("clean", &clean, clean_ms);
         let rows = found.as_ref().map(|found| format!("{} rows", found.rows)).unwrap_or_default();
-        let cpu = ours.cpu_ms / ours.wall_ms.len() as f64;
-        let raw = raw_ms.map(|wall| {
-            let raw_cpu = raw.cpu_ms / raw.wall_ms.len() as f64;
-            format!("raw {wall:>8.2} ms, cpu {raw_cpu:>7.1}, ratio {:>5.2}, {:>5.2}", spiral_ms / wall, cpu / raw_cpu)
-        });
-        println!("{row:<34} {spiral_ms:>9.2} ms, cpu {cpu:>7.1}  {:<52} {rows}", raw.unwrap_or_default());
-        self.list.push(Measured { row: row.to_owned(), spiral_ms, raw_ms, found });
+        println!("{row:<36} {wall:>9.2} ms, cpu {cpu:>7.1}  {other:<54} {rows}");
+        self.list.push(Measured { row: row.to_owned(), spiral_ms: wall, raw_ms, clean_ms, found });
     }
 
     /// Writes everything as JSON, with the key range that is scanned.

@@ -49,7 +49,7 @@ pub(crate) fn scans(rows: usize) -> [ScanJob; 4] {
 pub(crate) struct Spiral {
     pool: ThreadPool,
     objects: OpenedStore,
-    /// One for each run of a job that changes a table.
+    /// One that stays as it is, then one for each run of a job that changes a table.
     tables: Vec<Table>,
     upserted: usize,
     added: usize,
@@ -59,12 +59,12 @@ impl Spiral {
     pub(crate) fn new(folder: &Path) -> Self {
         let pool = ThreadPool::new(std::thread::available_parallelism().unwrap().get()).unwrap();
         let objects = open_store(folder.to_str().unwrap(), &BTreeMap::new()).unwrap();
-        Self { pool, objects, tables: Vec::new(), upserted: 0, added: 0 }
+        Self { pool, objects, tables: Vec::new(), upserted: 1, added: 1 }
     }
 
     /// Opens the table that an earlier process has written.
     pub(crate) fn open(&mut self) {
-        let store = self.store().child("table-0").unwrap();
+        let store = self.store().child("table-1").unwrap();
         let opened = Table::open(store, TableOptions::default(), Caches::default());
         self.tables.push(self.pool.block_on(opened).unwrap());
     }
@@ -97,8 +97,13 @@ impl Spiral {
         self.tables.last().unwrap()
     }
 
-    fn planned(&self, job: &ScanJob) -> Scan {
-        let mut scan = self.table().snapshot().scan().with_profile(OutputProfile::Views);
+    /// The table that stays as it is.
+    fn clean(&self) -> &Table {
+        &self.tables[0]
+    }
+
+    fn planned(table: &Table, job: &ScanJob) -> Scan {
+        let mut scan = table.snapshot().scan().with_profile(OutputProfile::Views);
         if let Some(columns) = job.columns {
             scan = scan.select(columns.iter().map(|column| ColumnPath::parse(column).unwrap()));
         }
@@ -110,8 +115,17 @@ impl Spiral {
     }
 
     pub(crate) fn scan(&self, job: &ScanJob, sink: Sink<'_>) {
+        self.scan_of(self.table(), job, sink);
+    }
+
+    /// The same scan without upserts.
+    pub(crate) fn scan_clean(&self, job: &ScanJob, sink: Sink<'_>) {
+        self.scan_of(self.clean(), job, sink);
+    }
+
+    fn scan_of(&self, table: &Table, job: &ScanJob, sink: Sink<'_>) {
         self.pool.block_on(async {
-            let plan = self.planned(job).plan().await.unwrap();
+            let plan = Self::planned(table, job).plan().await.unwrap();
             drain(&plan, sink).await;
         });
     }
@@ -119,7 +133,7 @@ impl Spiral {
     /// Prints where the time of a scan goes.
     pub(crate) fn explain(&self, job: &ScanJob) {
         let metrics = self.pool.block_on(async {
-            let plan = self.planned(job).plan().await.unwrap();
+            let plan = Self::planned(self.table(), job).plan().await.unwrap();
             drain(&plan, &mut |_| ()).await;
             plan.metrics()
         });
@@ -128,8 +142,17 @@ impl Spiral {
     }
 
     pub(crate) fn take(&self, keys: &RecordBatch, sink: Sink<'_>) {
+        self.take_of(self.table(), keys, sink);
+    }
+
+    /// The same take without upserts.
+    pub(crate) fn take_clean(&self, keys: &RecordBatch, sink: Sink<'_>) {
+        self.take_of(self.clean(), keys, sink);
+    }
+
+    fn take_of(&self, table: &Table, keys: &RecordBatch, sink: Sink<'_>) {
         self.pool.block_on(async {
-            let plan = self.table().snapshot().scan().with_profile(OutputProfile::Views).plan().await.unwrap();
+            let plan = table.snapshot().scan().with_profile(OutputProfile::Views).plan().await.unwrap();
             sink(plan.take(keys).await.unwrap().rows);
         });
     }
