@@ -61,6 +61,11 @@ impl Merged {
         self.chunks.get_or_init(|| self.cut())
     }
 
+    /// Whether an earlier scan has found out where all rows are.
+    pub(super) fn is_laid_out(&self) -> bool {
+        self.whole.get().is_some()
+    }
+
     /// Whether these are all rows.
     pub(super) fn is_whole(&self, chunks: &[Chunk]) -> bool {
         let all = self.chunks();

@@ -263,12 +263,11 @@ impl Overlap {
 
     /// Resolves, filters and puts together the rows of the union.
     pub(super) async fn assemble(self: Arc<Self>) -> Result<Vec<Assembled>> {
-        let mut chunks = self
-            .work(|overlap| {
-                let whole = overlap.merged.chunks().iter();
-                Ok(whole.map(|rows| Chunk::new(Arc::clone(rows), Values::default())).collect::<Vec<_>>())
-            })
-            .await?;
+        let whole = |overlap: &Self| {
+            let chunks = overlap.merged.chunks().iter();
+            Ok(chunks.map(|rows| Chunk::new(Arc::clone(rows), Values::default())).collect::<Vec<_>>())
+        };
+        let mut chunks = if self.merged.is_laid_out() { whole(&self)? } else { self.work(whole).await? };
         if self.context.bound.filter.is_some() {
             let decide = |context: &Context, filtered: Values, chunk: Chunk| {
                 let rows = chunk.len;
@@ -302,11 +301,12 @@ impl Overlap {
             return Ok(Vec::new());
         }
         let presence = self.presence(stage).await?;
-        let planned = self.work({
+        let Planned { chunks, parts, keys } = if self.merged.is_laid_out() && self.merged.is_whole(&chunks) {
+            self.lay_out(stage, chunks, &presence)?
+        } else {
             let stage = stage.clone();
-            move |overlap| overlap.lay_out(&stage, chunks, &presence)
-        });
-        let Planned { chunks, parts, keys } = planned.await?;
+            self.work(move |overlap| overlap.lay_out(&stage, chunks, &presence)).await?
+        };
         let stage = Stage { presence: Vec::new(), ..stage.clone() };
         let mut loaded = self.load(&stage, &chunks, &parts).await?;
         let sized = chunks.into_iter().map(|(chunk, layout)| {
@@ -316,14 +316,19 @@ impl Overlap {
             // What is decoded already has yet to be copied.
             (fetched + chunk.len * layout.values.len(), (chunk, layout, mine))
         });
-        let work = in_pieces(sized).into_iter().map(|piece| {
-            let (keys, finish) = (Arc::clone(&keys), finish.clone());
-            self.context.work(move |context| {
-                let finish = |(chunk, layout, mine): (Chunk, Layout, _)| {
-                    finish(context, layout.compose(context, mine, &keys)?, chunk)
-                };
-                piece.into_iter().map(finish).collect::<Result<Vec<T>>>()
-            })
+        let compose = move |context: &Context, piece: Vec<(Chunk, Layout, Vec<(usize, Loaded)>)>| {
+            let finish = |(chunk, layout, mine): (Chunk, Layout, _)| {
+                finish(context, layout.compose(context, mine, &keys)?, chunk)
+            };
+            piece.into_iter().map(finish).collect::<Result<Vec<T>>>()
+        };
+        let mut pieces = in_pieces(sized);
+        if pieces.len() == 1 {
+            return compose(&self.context, pieces.swap_remove(0));
+        }
+        let work = pieces.into_iter().map(|piece| {
+            let compose = compose.clone();
+            self.context.work(move |context| compose(context, piece))
         });
         Ok(try_join_all(work.collect::<Vec<_>>()).await?.into_iter().flatten().collect())
     }
@@ -453,12 +458,14 @@ impl Overlap {
         }
         let groups =
             own.iter().enumerate().flat_map(|(input, own)| own.chunks(GROUP_STRIPES).map(move |own| (input, own)));
-        // Each group is a task, so that a store that blocks, as a folder does, does not stop the others.
-        let fetches = groups.map(|(input, own)| {
+        let groups: Vec<_> = groups.collect();
+        // Of several groups each is a task, so that a store that blocks, as a folder does, does not stop the others.
+        let several = groups.len() > 1;
+        let fetches = groups.into_iter().map(|(input, own)| {
             let own = own.iter().map(|(part, rows)| (*part, rows.clone(), alone[*part])).collect();
-            let task = Arc::clone(self).fetch_group(stage.clone(), input, own);
+            let fetch = Arc::clone(self).fetch_group(stage.clone(), input, own);
             let runtime = Arc::clone(&self.context.runtime);
-            async move { runtime.spawn_task(task).await? }
+            async move { if several { runtime.spawn_task(fetch).await? } else { fetch.await } }
         });
         let own = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(GROUPS).try_collect::<Vec<_>>();
         let (own, shared) = futures::future::try_join(own, try_join_all(shared)).await?;
