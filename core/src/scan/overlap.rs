@@ -80,6 +80,9 @@ struct Layout {
     with_keys: bool,
 }
 
+/// A chunk whose columns can be put together, from parts given by number.
+type Ready = (Chunk, Layout, Vec<(usize, Loaded)>);
+
 /// What was read for one part.
 enum Loaded {
     Decoded(Arc<Values>),
@@ -316,10 +319,8 @@ impl Overlap {
             // What is decoded already has yet to be copied.
             (fetched + chunk.len * layout.values.len(), (chunk, layout, mine))
         });
-        let compose = move |context: &Context, piece: Vec<(Chunk, Layout, Vec<(usize, Loaded)>)>| {
-            let finish = |(chunk, layout, mine): (Chunk, Layout, _)| {
-                finish(context, layout.compose(context, mine, &keys)?, chunk)
-            };
+        let compose = move |context: &Context, piece: Vec<Ready>| {
+            let finish = |(chunk, layout, mine): Ready| finish(context, layout.compose(context, mine, &keys)?, chunk);
             piece.into_iter().map(finish).collect::<Result<Vec<T>>>()
         };
         let mut pieces = in_pieces(sized);
