@@ -22,17 +22,18 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// Empty caches. Pages and indexes share the capacity of the manifests cache, key stripes and merges that of keys.
+    /// Empty caches. Pages and indexes share the capacity of the manifests cache; merges take a part of that of keys more.
     pub fn new(config: CachesConfig) -> Self {
         let mut half = config.manifests;
         half.memory_capacity_bytes /= 2;
-        let mut keys = config.keys;
-        keys.memory_capacity_bytes /= 2;
+        // Enough for some million rows with upserts; runs whose keys alternate would fill anything.
+        let mut merges = config.keys;
+        merges.memory_capacity_bytes /= 16;
         Self {
             pages: Arc::new(ByteCache::new(half)),
             indexes: Arc::new(ByteCache::new(half)),
-            keys: Arc::new(ByteCache::new(keys)),
-            merges: Arc::new(ByteCache::new(keys)),
+            keys: Arc::new(ByteCache::new(config.keys)),
+            merges: Arc::new(ByteCache::new(merges)),
         }
     }
 }
