@@ -8,7 +8,7 @@ use serde::Deserialize;
 use spiral_core::Result;
 use spiral_core::catalog::{Catalog, TableName};
 use spiral_core::runtime::RuntimeRef;
-use spiral_core::store::{CachesConfig, Store, StorePolicy};
+use spiral_core::store::{CachesConfig, Store};
 use spiral_core::table::{self, Caches, TableOptions};
 
 use crate::medium::OpenedStore;
@@ -97,8 +97,7 @@ impl Client {
         table: TableOptions,
         caches: CachesConfig,
     ) -> Self {
-        let policy = StorePolicy { coalesce: store.medium.coalesce(), ..StorePolicy::default() };
-        let folder = Store::with_policy(store.objects, store.root, Arc::clone(&runtime), policy);
+        let folder = Store::with_policy(store.objects, store.root, Arc::clone(&runtime), store.medium.policy());
         let caches = Caches::new(caches);
         let catalog = Catalog::new(&folder, table.clone(), caches.clone());
         let url = without_secrets(url);

@@ -26,6 +26,8 @@ mod http;
 #[cfg(not(target_arch = "wasm32"))]
 mod in_tokio;
 #[cfg(not(target_arch = "wasm32"))]
+mod local_folder;
+#[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod on_tokio;

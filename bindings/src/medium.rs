@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::path::Path;
-use spiral_core::store::Coalesce;
+use spiral_core::store::{Coalesce, StorePolicy};
 
 /// What kind of place a store is; decides how requests are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +20,14 @@ pub enum Medium {
 }
 
 impl Medium {
-    /// How ranges of an object are put together into requests.
-    pub fn coalesce(self) -> Coalesce {
-        match self {
-            Medium::Memory => Coalesce::MEMORY,
-            Medium::Local => Coalesce::LOCAL,
-            Medium::Cloud | Medium::Http => Coalesce::OBJECT_STORE,
-        }
+    /// Habits of the engine with such a store: how ranges of an object become requests.
+    pub fn policy(self) -> StorePolicy {
+        let (coalesce, ranges_at_once) = match self {
+            Medium::Memory => (Coalesce::MEMORY, true),
+            Medium::Local => (Coalesce::LOCAL, true),
+            Medium::Cloud | Medium::Http => (Coalesce::OBJECT_STORE, false),
+        };
+        StorePolicy { coalesce, ranges_at_once, ..StorePolicy::default() }
     }
 }
 

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::http::HttpStore;
 use crate::in_tokio::InTokio;
+use crate::local_folder::LocalFolder;
 use crate::medium::{Medium, OpenedStore};
 
 /// Opens the store of a URL: `memory:`, a path or `file:`, `s3://`, `gs://`, `az://` or `abfss://`, `http(s)://`.
@@ -47,7 +48,7 @@ fn open_folder(path: &std::path::Path) -> Result<OpenedStore> {
     let failed = |error: &dyn std::fmt::Display| invalid(&format!("folder {} cannot be used: {error}", path.display()));
     std::fs::create_dir_all(path).map_err(|error| failed(&error))?;
     let objects = LocalFileSystem::new_with_prefix(path).map_err(|error| failed(&error))?.with_fsync(true);
-    Ok(OpenedStore { objects: Arc::new(objects), root: Path::default(), medium: Medium::Local })
+    Ok(OpenedStore { objects: Arc::new(LocalFolder::new(objects)), root: Path::default(), medium: Medium::Local })
 }
 
 fn open_remote(url: &Url, options: &BTreeMap<String, String>) -> Result<OpenedStore> {

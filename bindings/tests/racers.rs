@@ -15,7 +15,7 @@ use futures::future::join_all;
 use spiral_bindings::core::key::KeySchema;
 use spiral_bindings::core::log::TxnId;
 use spiral_bindings::core::runtime::{RuntimeExt, ThreadPool};
-use spiral_bindings::core::store::{Store, StorePolicy};
+use spiral_bindings::core::store::Store;
 use spiral_bindings::core::table::{Caches, CreateOptions, Table, TableOptions};
 use spiral_bindings::core::transaction::WriteMode;
 use spiral_bindings::core::{Code, Result};
@@ -40,7 +40,7 @@ fn batch(racer: usize, commit: usize) -> RecordBatch {
 
 /// One writer's own connection to the table's folder.
 fn connect(opened: &OpenedStore, folder: &str, pool: &ThreadPool) -> Store {
-    let policy = StorePolicy { coalesce: opened.medium.coalesce(), ..StorePolicy::default() };
+    let policy = opened.medium.policy();
     let root = Store::with_policy(Arc::clone(&opened.objects), opened.root.clone(), pool.runtime(), policy);
     root.child(folder).unwrap()
 }

@@ -24,6 +24,9 @@ use spiral_bindings::{Client, Config};
 
 use arguments::{Arguments, Command};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a shell expects after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 

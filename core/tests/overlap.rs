@@ -18,9 +18,9 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use spiral_core::expr::parse;
 use spiral_core::key::{KeyRange, KeyRanges, KeySchema, key_from_values};
-use spiral_core::runtime::{CurrentThread, RuntimeRef};
+use spiral_core::runtime::CurrentThread;
 use spiral_core::scan::Scan;
-use spiral_core::store::Store;
+use spiral_core::store::{Store, StorePolicy};
 use spiral_core::table::{Caches, CreateOptions, Table, TableOptions};
 use spiral_core::types::ColumnPath;
 
@@ -155,8 +155,7 @@ async fn check(table: &Table, model: &Model, what: &str) {
     assert!(positions.iter().map(|at| asked[*at]).eq(expected.iter().map(|(id, _)| *id)), "{what}: positions");
 }
 
-async fn history(runtime: RuntimeRef) {
-    let store = Store::new(Arc::new(InMemory::new()), Path::from("t"), runtime);
+async fn history(store: Store) {
     let keys = KeySchema::try_new([("id", DataType::Int64)]).unwrap();
     let table =
         Table::create(store, keys, CreateOptions::default(), TableOptions::default(), Caches::default()).await.unwrap();
@@ -192,12 +191,41 @@ async fn history(runtime: RuntimeRef) {
 #[test]
 fn overlapping_runs_of_many_stripes_read_as_the_model_says() {
     let runtime = CurrentThread::new();
-    runtime.block_on(history(runtime.runtime()));
+    runtime.block_on(history(Store::new(Arc::new(InMemory::new()), Path::from("t"), runtime.runtime())));
 }
 
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn overlapping_runs_read_the_same_on_threads() {
     let pool = spiral_core::runtime::ThreadPool::new(3).unwrap();
-    pool.block_on(history(pool.runtime()));
+    let policy = StorePolicy { ranges_at_once: true, ..StorePolicy::default() };
+    let at_once = Store::with_policy(Arc::new(InMemory::new()), Path::from("t"), pool.runtime(), policy);
+    pool.block_on(history(at_once));
+}
+
+#[test]
+fn keys_are_merged_once_for_all_scans_of_a_version() {
+    let runtime = CurrentThread::new();
+    runtime.block_on(async {
+        let store = Store::new(Arc::new(InMemory::new()), Path::from("t"), runtime.runtime());
+        let keys = KeySchema::try_new([("id", DataType::Int64)]).unwrap();
+        let (created, options) = (CreateOptions::default(), TableOptions::default());
+        let table = Table::create(store, keys, created, options, Caches::default()).await.unwrap();
+        let mut model = Model::default();
+        let ids: Vec<i64> = (0..ROWS).collect();
+        write(&table, model.upsert(&ids, 1)).await;
+        write(&table, model.upsert(&ids.iter().copied().step_by(90).collect::<Vec<_>>(), 2)).await;
+        let merged = |select: &'static str, text: &'static str| {
+            let scan = table.snapshot().scan().select([ColumnPath::parse(select).unwrap()]);
+            async move {
+                let plan = scan.with_filter(parse(text).unwrap()).plan().await.unwrap();
+                plan.stream().try_collect::<Vec<_>>().await.unwrap();
+                plan.metrics().rows_merged
+            }
+        };
+        assert!(merged("x", "x < 200").await > 0);
+        assert_eq!(merged("name", "x > 300").await, 0);
+        write(&table, model.upsert(&ids.iter().copied().step_by(70).collect::<Vec<_>>(), 3)).await;
+        assert!(merged("x", "x < 200").await > 0, "a newer version has other runs");
+    });
 }

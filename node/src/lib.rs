@@ -12,3 +12,6 @@ mod plan;
 mod source;
 mod table;
 mod values;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -15,6 +15,9 @@ mod wait;
 
 use pyo3::prelude::*;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The engine of the `spiral` package.
 #[pymodule]
 mod _spiral {

@@ -75,7 +75,8 @@ pub(crate) fn serve(entry: &Json, root: &Path) {
     let outcome = run_entry(&serde_json::json!({ "steps": made }), &Mode::Folder(root.to_owned()));
     assert_eq!(outcome.0, Ok(()), "{}", entry["name"]);
     for step in damage {
-        let objects = root.join("default/t").join(step["objects"].as_str().unwrap());
+        let mut tables = std::fs::read_dir(root.join("tables")).unwrap();
+        let objects = tables.next().unwrap().unwrap().path().join(step["objects"].as_str().unwrap());
         let objects = match std::fs::read_dir(&objects) {
             Ok(folder) => folder.map(|object| object.unwrap().path()).collect(),
             Err(_) => vec![objects],

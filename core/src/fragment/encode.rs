@@ -6,8 +6,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Field};
 use bytes::{Bytes, BytesMut};
+use vortex::array::expr::stats::Stat;
 use vortex::array::serde::{SerializeOptions, SerializedArray};
-use vortex::array::{ArrayContext, VortexSessionExecute};
+use vortex::array::{ArrayContext, ExecutionCtx, VortexSessionExecute};
 use vortex::arrow::ArrowSessionExt;
 use vortex::buffer::{Alignment, ByteBuffer};
 use vortex::dtype::DType;
@@ -22,6 +23,10 @@ pub(crate) fn encode_block(array: &ArrayRef, field: &Field, context: &ArrayConte
     let session = session();
     let values = session.arrow().from_arrow_array(compact(array), field).map_err(write_failed)?;
     let compressed = compressor().compress(&values, &mut session.create_execution_ctx()).map_err(write_failed)?;
+    // Statistics stand by themselves, once per stripe; those of every array in a block would be parsed at every read.
+    for part in compressed.depth_first_traversal() {
+        Stat::all().for_each(|stat| part.statistics().clear(stat));
+    }
     let buffers = compressed
         .serialize(context, session, &SerializeOptions { offset: 0, include_padding: true })
         .map_err(write_failed)?;
@@ -58,6 +63,11 @@ pub(crate) fn stored_type(field: &Field) -> Result<DType> {
     })
 }
 
+/// What decoding needs beside the blocks, once for as many of them as are decoded together.
+pub(crate) fn decoding_context() -> ExecutionCtx {
+    session().create_execution_ctx()
+}
+
 /// Decodes blocks of one column into one Arrow array each.
 pub(crate) struct BlockDecoder {
     /// The Arrow field to return, in the physical type of the engine.
@@ -71,8 +81,19 @@ impl BlockDecoder {
         Ok(Self { stored: stored_type(field)?, field: field.clone(), encodings })
     }
 
+    /// The Arrow type of the result.
+    pub(crate) fn data_type(&self) -> &DataType {
+        self.field.data_type()
+    }
+
     /// Decodes a block of `rows` rows, keeping those that `keep` names; all of them without it.
-    pub(crate) fn decode(&self, bytes: Bytes, rows: usize, keep: Option<&Mask>) -> Result<ArrayRef> {
+    pub(crate) fn decode(
+        &self,
+        bytes: Bytes,
+        rows: usize,
+        keep: Option<&Mask>,
+        context: &mut ExecutionCtx,
+    ) -> Result<ArrayRef> {
         let session = session();
         let buffer = ByteBuffer::from(bytes).aligned(Alignment::none());
         let mut array = SerializedArray::try_from(buffer)
@@ -81,10 +102,7 @@ impl BlockDecoder {
         if let Some(mask) = keep {
             array = array.filter(mask.clone()).map_err(read_failed)?;
         }
-        let decoded = session
-            .arrow()
-            .execute_arrow(array, Some(&self.field), &mut session.create_execution_ctx())
-            .map_err(read_failed)?;
+        let decoded = session.arrow().execute_arrow(array, Some(&self.field), context).map_err(read_failed)?;
         debug_assert_eq!(decoded.data_type(), self.field.data_type());
         Ok(decoded)
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray, new_empty_array};
 use arrow_schema::{DataType, Field};
 use bytes::Bytes;
-use vortex::array::ArrayId;
+use vortex::array::{ArrayId, ExecutionCtx};
 use vortex::mask::Mask;
 use vortex::session::registry::ReadContext;
 
-use super::encode::{BlockDecoder, decoded_type};
+use super::encode::{BlockDecoder, decoded_type, decoding_context};
 use super::index::{Blocks, FragmentRef, checksum32};
 use super::statistics::{self, ColumnZones};
 use crate::bail;
@@ -33,7 +33,7 @@ pub struct FetchedColumns {
 }
 
 struct FetchedColumn {
-    field: Field,
+    decoder: Arc<BlockDecoder>,
     blocks: Vec<FetchedBlock>,
 }
 
@@ -168,24 +168,27 @@ impl Fragment {
         sets.pop().ok_or_else(|| Error::new(Code::Internal, "a fetch returned nothing"))
     }
 
-    fn planned(&self, columns: &[(usize, Field)], rows: &Rows) -> Result<FetchedColumns> {
-        let mut planned = Vec::with_capacity(columns.len());
-        for (column, field) in columns {
-            if *column >= self.blocks.index.columns.len() {
-                bail!(Code::Corrupt, "fragment {} has no column {column}", self.reference.path);
-            }
-            let field = field.clone().with_data_type(decoded_type(field.data_type()));
-            planned.push(FetchedColumn { field, blocks: self.plan(*column, rows)? });
+    /// What decodes a column's blocks as a field.
+    fn decoder(&self, column: usize, field: &Field) -> Result<Arc<BlockDecoder>> {
+        if column >= self.blocks.index.columns.len() {
+            bail!(Code::Corrupt, "fragment {} has no column {column}", self.reference.path);
         }
-        Ok(FetchedColumns { fragment: self.clone(), columns: planned })
+        let field = field.clone().with_data_type(decoded_type(field.data_type()));
+        Ok(Arc::new(BlockDecoder::try_new(&field, self.encodings.clone())?))
     }
 
     /// Fetches several row sets at once, to be decoded one by one: one round of parallel, coalesced requests.
     pub async fn fetch_many(&self, columns: &[(usize, Field)], rows: &[Rows]) -> Result<Vec<FetchedColumns>> {
-        let mut sets = Vec::with_capacity(rows.len());
-        for rows in rows {
-            sets.push(self.planned(columns, rows)?);
-        }
+        let decoders =
+            columns.iter().map(|(column, field)| self.decoder(*column, field)).collect::<Result<Vec<_>>>()?;
+        let planned = |rows: &Rows| {
+            let column = |((column, _), decoder): (&(usize, Field), &Arc<BlockDecoder>)| {
+                Ok(FetchedColumn { decoder: Arc::clone(decoder), blocks: self.plan(*column, rows)? })
+            };
+            let columns = columns.iter().zip(&decoders).map(column).collect::<Result<Vec<_>>>()?;
+            Ok(FetchedColumns { fragment: self.clone(), columns })
+        };
+        let mut sets = rows.iter().map(planned).collect::<Result<Vec<_>>>()?;
         let ranges: Vec<_> =
             sets.iter().flat_map(FetchedColumns::blocks).map(|block| self.blocks.range(block)).collect();
         let mut fetched = self.store.get_ranges(&self.reference.path, &ranges).await?.into_iter();
@@ -287,27 +290,29 @@ impl FetchedColumns {
     /// Checks and decodes every column into one array. CPU-bound: run it through the runtime.
     pub fn decode(self) -> Result<Vec<ArrayRef>> {
         let fragment = &self.fragment;
+        let mut context = decoding_context();
         self.columns
             .into_iter()
-            .map(|column| decode_column(fragment, column))
+            .map(|column| decode_column(fragment, column, &mut context))
             .collect::<Result<Vec<_>>>()
             .map_err(|error| error.with_path(&fragment.reference.path))
     }
 }
 
-fn decode_column(fragment: &Fragment, column: FetchedColumn) -> Result<ArrayRef> {
-    let decoder = BlockDecoder::try_new(&column.field, fragment.encodings.clone())?;
+fn decode_column(fragment: &Fragment, column: FetchedColumn, context: &mut ExecutionCtx) -> Result<ArrayRef> {
+    let decoder = column.decoder;
     let mut parts = Vec::with_capacity(column.blocks.len());
     for block in column.blocks {
         fragment.blocks.check(block.block, &block.bytes)?;
+        let mut decode = |keep: Option<&Mask>| decoder.decode(block.bytes.clone(), block.rows, keep, context);
         parts.push(match block.keep {
-            Keep::Mask(mask) => decoder.decode(block.bytes, block.rows, Some(&mask))?,
-            Keep::Range(range) if range.len() == block.rows => decoder.decode(block.bytes, block.rows, None)?,
-            Keep::Range(range) => decoder.decode(block.bytes, block.rows, None)?.slice(range.start, range.len()),
+            Keep::Mask(mask) => decode(Some(&mask))?,
+            Keep::Range(range) if range.len() == block.rows => decode(None)?,
+            Keep::Range(range) => decode(None)?.slice(range.start, range.len()),
         });
     }
     match parts.len() {
-        0 => Ok(new_empty_array(column.field.data_type())),
+        0 => Ok(new_empty_array(decoder.data_type())),
         1 => Ok(parts.swap_remove(0)),
         _ => {
             let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();

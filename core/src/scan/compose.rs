@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use arrow_array::builder::BooleanBufferBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::types::{ArrowPrimitiveType, BinaryViewType, ByteViewType, StringViewType};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, PrimitiveArray, downcast_primitive, make_array, new_empty_array, new_null_array,
+    Array, ArrayRef, BooleanArray, GenericByteViewArray, PrimitiveArray, downcast_primitive, make_array,
+    new_empty_array, new_null_array,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_data::transform::{Capacities, MutableArrayData};
+use arrow_data::{ByteView, MAX_INLINE_VIEW_LEN};
 use arrow_schema::DataType;
 
 use super::merge::count;
@@ -96,6 +98,8 @@ pub(crate) fn compose(sources: &[Option<&ArrayRef>], recipe: &Recipe, data_type:
             let arrays: Vec<_> = sources.iter().map(|source| source.map(|array| array.as_boolean().values())).collect();
             Ok(Arc::new(BooleanArray::new(bits(&arrays, recipe, false), validity(sources, recipe))))
         }
+        DataType::Utf8View => Ok(Arc::new(views::<StringViewType>(sources, recipe))),
+        DataType::BinaryView => Ok(Arc::new(views::<BinaryViewType>(sources, recipe))),
         _ => other(sources, recipe, data_type)
     }
 }
@@ -107,38 +111,71 @@ fn primitive<T: ArrowPrimitiveType>(
 ) -> PrimitiveArray<T> {
     let arrays: Vec<Option<&[T::Native]>> =
         sources.iter().map(|source| source.map(|array| &array.as_primitive::<T>().values()[..])).collect();
-    let values_of = |segment: &Segment| {
+    let values = cells(&arrays, recipe, |_, cell| cell);
+    PrimitiveArray::<T>::new(values.into(), validity(sources, recipe)).with_data_type(data_type.clone())
+}
+
+/// Cells of fixed width; `of` turns a cell of a source other than the one with most rows into one of the result.
+fn cells<N: Copy + Default>(sources: &[Option<&[N]>], recipe: &Recipe, of: impl Fn(usize, N) -> N) -> Vec<N> {
+    let cells_of = |segment: &Segment| {
         let (source, row) = segment.place()?;
-        arrays[source]?.get(row as usize..(row + segment.len) as usize)
+        Some((source, sources[source]?.get(row as usize..(row + segment.len) as usize)?))
     };
-    let whole = recipe.base.and_then(|(base, begin)| Some((base, arrays[base]?.get(begin..begin + recipe.rows)?)));
-    let mut values: Vec<T::Native>;
-    if let Some((base, whole)) = whole {
-        values = whole.to_vec();
-        let mut at = 0;
+    let whole = recipe.base.and_then(|(base, begin)| Some((base, sources[base]?.get(begin..begin + recipe.rows)?)));
+    let Some((base, whole)) = whole else {
+        let mut values = Vec::with_capacity(recipe.rows);
         for segment in &recipe.segments {
-            let len = segment.len as usize;
-            if segment.place().is_none_or(|(source, _)| source != base)
-                && let Some(cells) = values_of(segment)
-            {
-                match cells {
-                    [cell] => values[at] = *cell,
-                    cells => values[at..at + len].copy_from_slice(cells),
-                }
+            match cells_of(segment) {
+                Some((source, cells)) => values.extend(cells.iter().map(|cell| of(source, *cell))),
+                None => values.resize(values.len() + segment.len as usize, N::default()),
             }
-            at += len;
         }
-    } else {
-        values = Vec::with_capacity(recipe.rows);
-        for segment in &recipe.segments {
-            match values_of(segment) {
-                Some([cell]) => values.push(*cell),
-                Some(cells) => values.extend_from_slice(cells),
-                None => values.resize(values.len() + segment.len as usize, T::Native::default()),
+        return values;
+    };
+    let mut values = whole.to_vec();
+    let mut at = 0;
+    for segment in &recipe.segments {
+        if segment.place().is_none_or(|(source, _)| source != base)
+            && let Some((source, cells)) = cells_of(segment)
+        {
+            for (value, cell) in values[at..].iter_mut().zip(cells) {
+                *value = of(source, *cell);
             }
+        }
+        at += segment.len as usize;
+    }
+    values
+}
+
+/// Strings and binaries: their views are copied, and the buffers of every source that is used are kept.
+fn views<T: ByteViewType>(sources: &[Option<&ArrayRef>], recipe: &Recipe) -> GenericByteViewArray<T> {
+    let arrays: Vec<Option<&GenericByteViewArray<T>>> =
+        sources.iter().map(|source| source.map(|array| array.as_byte_view::<T>())).collect();
+    // The source with most rows comes first, so that its views are right as they are.
+    let base = recipe.base.map(|(base, _)| base);
+    let others = recipe.used.iter().copied().filter(|source| Some(*source) != base);
+    let mut buffers = Vec::new();
+    let mut first_buffer = vec![0; sources.len()];
+    for source in base.into_iter().chain(others) {
+        if let Some(array) = arrays[source] {
+            first_buffer[source] = count(buffers.len());
+            buffers.extend(array.data_buffers().iter().cloned());
         }
     }
-    PrimitiveArray::<T>::new(values.into(), validity(sources, recipe)).with_data_type(data_type.clone())
+    let moved = |source: usize, view: u128| {
+        let view = ByteView::from(view);
+        let inline = view.length <= MAX_INLINE_VIEW_LEN;
+        let moved = ByteView { buffer_index: view.buffer_index + first_buffer[source], ..view };
+        if inline { view.as_u128() } else { moved.as_u128() }
+    };
+    let all: Vec<Option<&[u128]>> = arrays.iter().map(|array| array.map(|array| &array.views()[..])).collect();
+    let views = cells(&all, recipe, moved);
+    #[allow(unsafe_code, reason = "checking every string again takes longer than decoding it")]
+    // SAFETY: each view is zero, which is the empty string, or one of an array of this type, whose buffers stand in the
+    // result from `first_buffer` on.
+    unsafe {
+        GenericByteViewArray::new_unchecked(views.into(), buffers, validity(sources, recipe))
+    }
 }
 
 /// Bits of the result; `missing` where there is no source.
@@ -175,7 +212,7 @@ fn validity(sources: &[Option<&ArrayRef>], recipe: &Recipe) -> Option<NullBuffer
     Some(NullBuffer::new(bits.finish()))
 }
 
-/// Views, nested and other values.
+/// Nested and other values.
 fn other(sources: &[Option<&ArrayRef>], recipe: &Recipe, data_type: &DataType) -> Result<ArrayRef> {
     // Only sources that are used take part, since the result holds on to their memory.
     let mut number: Vec<Option<usize>> = vec![None; sources.len()];

@@ -24,6 +24,9 @@ use crate::runtime::{DEFAULT_CACHE_BYTES, RuntimeExt, RuntimeRef};
 use crate::store::{ByteCache, CacheConfig};
 use crate::types::{Column, assemble, from_storage};
 
+/// Bytes of blocks that are decoded in one piece of work, about. They take a millisecond.
+const PIECE_BYTES: usize = 512 << 10;
+
 /// What all morsels of a plan share.
 pub(super) struct Context {
     pub(super) bound: BoundScan,
@@ -64,30 +67,22 @@ async fn single(context: ContextRef, number: usize, rows: Range<u64>) -> Result<
     if context.bound.filter.is_none() {
         let wanted: Vec<Rows> = stripes.into_iter().map(Rows::Range).collect();
         let fetched = context.fetch(source, &context.rest_stage, &wanted).await?;
-        let batches = fetched.into_iter().zip(wanted).map(|(fetched, rows)| {
-            let context = Arc::clone(&context);
-            context.work(move |context| {
-                let values = context.decode(fetched)?.mask_absent()?;
-                add(&context.counters.rows_read, rows.len() as u64);
-                context.batch(&values, &Values::default(), rows.len())
-            })
-        });
-        return try_join_all(batches).await;
+        let batch = |context: &Context, values: Values, rows: Rows| {
+            add(&context.counters.rows_read, rows.len() as u64);
+            context.batch(&values, &Values::default(), rows.len())
+        };
+        return context.decode_each(fetched, wanted, batch).await;
     }
     let stripes = prune(&context, source, stripes).await?;
     let wanted: Vec<Rows> = stripes.iter().cloned().map(Rows::Range).collect();
     let fetched = context.fetch(source, &context.filter_stage, &wanted).await?;
-    let filtered = fetched.into_iter().zip(stripes).map(|(fetched, rows)| {
-        let context = Arc::clone(&context);
-        context.work(move |context| {
-            let values = context.decode(fetched)?.mask_absent()?;
-            let len = Rows::Range(rows.clone()).len();
-            add(&context.counters.rows_read, len as u64);
-            let mask = context.decide(&values, len)?;
-            Ok((rows.start, filter_values(&values, &mask)?, mask))
-        })
-    });
-    let filtered = try_join_all(filtered).await?;
+    let decide = |context: &Context, values: Values, rows: Range<u64>| {
+        let len = Rows::Range(rows.clone()).len();
+        add(&context.counters.rows_read, len as u64);
+        let mask = context.decide(&values, len)?;
+        Ok((rows.start, filter_values(&values, &mask)?, mask))
+    };
+    let filtered = context.decode_each(fetched, stripes, decide).await?;
     let kept: Vec<_> = filtered.into_iter().filter(|(_, _, mask)| mask.true_count() > 0).collect();
     let wanted: Vec<Rows> = kept
         .iter()
@@ -100,14 +95,27 @@ async fn single(context: ContextRef, number: usize, rows: Range<u64>) -> Result<
         })
         .collect();
     let rest = context.fetch(source, &context.rest_stage, &wanted).await?;
-    let batches = kept.into_iter().zip(rest).map(|((_, values, mask), rest)| {
-        let context = Arc::clone(&context);
-        context.work(move |context| {
-            let rest = context.decode(rest)?.mask_absent()?;
-            context.batch(&rest, &values, mask.true_count())
-        })
-    });
-    try_join_all(batches).await
+    let batch = |context: &Context, rest: Values, (_, values, mask): (u64, Values, BooleanArray)| {
+        context.batch(&rest, &values, mask.true_count())
+    };
+    context.decode_each(rest, kept, batch).await
+}
+
+/// Puts neighbours together until they have enough bytes for one piece of work.
+pub(super) fn in_pieces<T>(items: impl Iterator<Item = (usize, T)>) -> Vec<Vec<T>> {
+    let mut pieces: Vec<Vec<T>> = Vec::new();
+    let mut room = 0_usize;
+    for (bytes, item) in items {
+        match pieces.last_mut() {
+            Some(piece) if room > 0 => piece.push(item),
+            _ => {
+                pieces.push(vec![item]);
+                room = PIECE_BYTES;
+            }
+        }
+        room = room.saturating_sub(bytes);
+    }
+    pieces
 }
 
 /// The parts of a row range that lie in one stripe each.
@@ -213,6 +221,31 @@ impl Context {
         values
     }
 
+    /// Decodes stripes of one run, masks cells that it lacks, and hands each stripe on with what belongs to it: in
+    /// pieces of work that are worth sending to another thread, which narrow columns of one stripe are not.
+    async fn decode_each<A, T, F>(self: &Arc<Self>, stripes: Vec<Fetched>, with: Vec<A>, finish: F) -> Result<Vec<T>>
+    where
+        A: Send + 'static,
+        T: Send + 'static,
+        F: Fn(&Context, Values, A) -> Result<T> + Clone + Send + 'static,
+    {
+        let sized = stripes.into_iter().zip(with).map(|(fetched, with)| (fetched.bytes(), (fetched, with)));
+        let mut pieces = in_pieces(sized);
+        let decode = |context: &Context, piece: Vec<(Fetched, A)>, finish: F| {
+            let finish = |(fetched, with)| finish(context, context.decode(fetched)?.mask_absent()?, with);
+            piece.into_iter().map(finish).collect::<Result<Vec<T>>>()
+        };
+        if pieces.len() == 1 {
+            // The blocks have just been read, by this thread, whose cache holds them.
+            return decode(self, pieces.swap_remove(0), finish);
+        }
+        let work = pieces.into_iter().map(|piece| {
+            let finish = finish.clone();
+            self.work(move |context| decode(context, piece, finish))
+        });
+        Ok(try_join_all(work).await?.into_iter().flatten().collect())
+    }
+
     pub(super) fn took(&self, counter: &std::sync::atomic::AtomicU64, start: Duration) {
         add_time(counter, self.runtime.monotonic().saturating_sub(start));
     }
@@ -300,5 +333,19 @@ impl Context {
             .collect::<Result<Vec<_>>>()?;
         add(&self.counters.rows_returned, rows as u64);
         assemble(&columns, rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_neighbours_share_a_piece_of_work() {
+        let pieces = |bytes: &[usize]| in_pieces(bytes.iter().map(|bytes| (*bytes, *bytes)));
+        assert!(pieces(&[]).is_empty());
+        assert_eq!(pieces(&[10, 20, 30]), [[10, 20, 30]]);
+        let large = PIECE_BYTES + 1;
+        assert_eq!(pieces(&[large, 10, large, large]), [vec![large], vec![10, large], vec![large]]);
     }
 }

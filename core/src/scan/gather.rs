@@ -91,6 +91,11 @@ enum Slot {
 }
 
 impl Fetched {
+    /// Bytes that are to be decoded.
+    pub(super) fn bytes(&self) -> usize {
+        self.parts.iter().map(|(_, fetched)| fetched.bytes()).sum()
+    }
+
     /// Checks and decodes. CPU-bound.
     pub(super) fn decode(self) -> Result<Values> {
         let mut values = self.memory;

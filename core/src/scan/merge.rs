@@ -50,6 +50,11 @@ impl Union {
             .map(move |member| Member { row: member.row + skip, ..*member })
     }
 
+    /// Bytes of memory.
+    pub(super) fn weight_bytes(&self) -> usize {
+        self.stretches.capacity() * size_of::<Stretch>() + self.members.capacity() * size_of::<Member>()
+    }
+
     /// Appends rows that the given inputs have, ascending by input.
     fn push(&mut self, members: &[Member], len: usize) {
         let len = count(len);

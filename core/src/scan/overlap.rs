@@ -10,20 +10,19 @@ use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::compose::{Recipe, compose};
-use super::execute::{Context, ContextRef, StripesRef, filter_values};
+use super::execute::{Context, ContextRef, StripesRef, filter_values, in_pieces};
 use super::gather::{Fetched, Stage, Values, physical};
 use super::keys::{concat_keys, read_keys, read_stripes};
 use super::merge::{Stretch, Union, count, merge};
+use super::merged::{MergeKey, Merged, Placed};
 use super::metrics::{add, add_time};
-use super::parts::{Extent, Part, Parts, Read};
-use super::resolve::{Holds, Kind, Segment, existing, keep, pick, pick_keys};
+use super::parts::{Part, Parts, Read};
+use super::resolve::{Holds, Kind, Segment, keep};
 use super::source::{Body, Source};
 use crate::error::{Code, Error, Result};
-use crate::fragment::{Rows, STRIPE_ROWS, physical_type};
+use crate::fragment::{Rows, physical_type};
 use crate::key::{KeyRange, KeyRows};
-
-/// Rows of one batch at most. Batches are cut where the largest run begins a stripe, and others may have rows between.
-const BATCH_ROWS_MAX: usize = 2 * STRIPE_ROWS;
+use crate::runtime::RuntimeExt;
 
 /// Stripes that are fetched together; while the next ones are, they are decoded.
 const GROUP_STRIPES: usize = 16;
@@ -31,18 +30,17 @@ const GROUP_STRIPES: usize = 16;
 /// Groups of stripes that are fetched at once. Each of them sends several requests.
 const GROUPS: usize = 4;
 
-/// Some overlapping runs and the union of their keys.
+/// Some overlapping runs, read through one scan.
 pub(super) struct Overlap {
     context: ContextRef,
     stripes: StripesRef,
-    inputs: Vec<Input>,
-    union: Union,
+    /// Numbers of the runs.
+    sources: Vec<usize>,
+    merged: Arc<Merged>,
 }
 
 /// The rows of one run in an overlap.
 pub(super) struct Input {
-    /// Number of the run.
-    pub(super) source: usize,
     pub(super) keys: KeyRows,
     /// The row of the run that the first key is.
     pub(super) begin: u64,
@@ -53,33 +51,37 @@ pub(super) struct Input {
 }
 
 /// Rows of an overlap that make one batch.
-#[derive(Default)]
-struct Chunk {
-    rows: Vec<Stretch>,
+pub(super) struct Chunk {
+    pub(super) rows: Arc<[Stretch]>,
+    /// Number of rows.
+    len: usize,
     /// The filter's columns, once it has been decided.
     filtered: Values,
 }
 
 impl Chunk {
-    fn len(&self) -> usize {
-        self.rows.iter().map(|stretch| stretch.len as usize).sum()
+    fn new(rows: Arc<[Stretch]>, filtered: Values) -> Self {
+        let len = rows.iter().map(|stretch| stretch.len as usize).sum();
+        Self { rows, len, filtered }
     }
 }
 
 /// A batch, and which rows of the union its rows are.
 pub(super) struct Assembled {
     pub(super) batch: RecordBatch,
-    pub(super) rows: Vec<Range<u32>>,
+    pub(super) rows: Arc<[Stretch]>,
 }
 
 /// How the columns of one chunk are put together.
 struct Layout {
-    /// Shared by columns that the same runs hold.
-    recipes: Vec<Recipe>,
+    placed: Arc<Placed>,
     /// Value columns and their recipes.
     values: Vec<(usize, usize)>,
-    keys: Option<Recipe>,
+    with_keys: bool,
 }
+
+/// A chunk whose columns can be put together, from parts given by number.
+type Ready = (Chunk, Layout, Vec<(usize, Loaded)>);
 
 /// What was read for one part.
 enum Loaded {
@@ -95,6 +97,14 @@ struct Begun {
 }
 
 impl Loaded {
+    /// Bytes that are to be decoded.
+    fn bytes(&self) -> usize {
+        match self {
+            Loaded::Decoded(_) => 0,
+            Loaded::Fetched(fetched) => fetched.bytes(),
+        }
+    }
+
     fn decode(self, context: &Context) -> Result<Arc<Values>> {
         match self {
             Loaded::Decoded(values) => Ok(values),
@@ -121,12 +131,12 @@ impl Layout {
             let column: Vec<Option<&ArrayRef>> =
                 sources.iter().map(|source| source.as_ref()?.values.get(&value)).collect();
             let data_type = physical_type(context.bound.values[value].stored.data_type());
-            composed.values.insert(value, compose(&column, &self.recipes[recipe], &data_type)?);
+            composed.values.insert(value, compose(&column, &self.placed.recipes[recipe], &data_type)?);
         }
-        if let Some(recipe) = self.keys {
+        if self.with_keys {
             for (at, columns) in keys {
                 let inputs: Vec<Option<&ArrayRef>> = columns.iter().map(Some).collect();
-                composed.keys.insert(*at, compose(&inputs, &recipe, columns[0].data_type())?);
+                composed.keys.insert(*at, compose(&inputs, &self.placed.keys, columns[0].data_type())?);
             }
         }
         context.took(&context.counters.merge_nanos, start);
@@ -142,26 +152,65 @@ pub(super) async fn merged(
     sources: Vec<usize>,
     shares: (bool, bool),
 ) -> Result<Vec<RecordBatch>> {
-    let inputs = try_join_all(sources.iter().map(|source| read_input(&context, *source, &range, shares))).await?;
-    let work = context.work({
-        let context = Arc::clone(&context);
-        move |_| {
-            let start = context.runtime.monotonic();
-            let keys: Vec<KeyRows> = inputs.iter().map(|input| input.keys.clone()).collect();
-            let total: usize = keys.iter().map(KeyRows::len).sum();
-            add(&context.counters.rows_merged, total as u64);
-            let union = merge(&keys);
-            add_time(&context.counters.merge_nanos, context.runtime.monotonic().saturating_sub(start));
-            Ok(Arc::new(Overlap { context: Arc::clone(&context), stripes, inputs, union }))
-        }
-    });
-    let assembled = work.await?.assemble().await?;
+    let load = {
+        let (context, sources) = (Arc::clone(&context), sources.clone());
+        let range = range.clone();
+        move || async move { merge_runs(&context, &sources, &range, shares).await }
+    };
+    let merged = match merge_key(&context, range, &sources, shares)? {
+        Some(key) => context.sources.caches.merges.get_or_load(&key, load).await?,
+        None => load().await?,
+    };
+    let overlap = Arc::new(Overlap { context, stripes, sources, merged });
+    let assembled = overlap.assemble().await?;
     Ok(assembled.into_iter().map(|assembled| assembled.batch).collect())
+}
+
+/// What a merge depends on; `None` where a run is in memory, which has no name.
+fn merge_key(context: &Context, range: KeyRange, sources: &[usize], shares: (bool, bool)) -> Result<Option<MergeKey>> {
+    let mut runs = Vec::with_capacity(sources.len());
+    for source in sources {
+        let source = &context.sources.list[*source];
+        let Body::Files { keys, .. } = &source.body else { return Ok(None) };
+        runs.push((context.sources.block_key(keys)?, kind(source)));
+    }
+    Ok(Some(MergeKey { range, runs, shares }))
+}
+
+/// Reads and merges the keys of runs in a range.
+async fn merge_runs(
+    context: &ContextRef,
+    sources: &[usize],
+    range: &KeyRange,
+    shares: (bool, bool),
+) -> Result<Arc<Merged>> {
+    let inputs = try_join_all(sources.iter().map(|source| read_input(context, *source, range, shares))).await?;
+    let kinds = sources.iter().map(|source| kind(&context.sources.list[*source])).collect();
+    let work = context.work(move |context| {
+        let start = context.runtime.monotonic();
+        let keys: Vec<KeyRows> = inputs.iter().map(|input| input.keys.clone()).collect();
+        let total: usize = keys.iter().map(KeyRows::len).sum();
+        add(&context.counters.rows_merged, total as u64);
+        let merged = Merged::new(inputs, merge(&keys), kinds);
+        add_time(&context.counters.merge_nanos, context.runtime.monotonic().saturating_sub(start));
+        Ok(Arc::new(merged))
+    });
+    work.await
+}
+
+/// The table of a run, and what it does to its keys in this scan.
+fn kind(source: &Source) -> (usize, Kind) {
+    let kind = match source {
+        source if source.tombstone => Kind::Tombstone,
+        source if source.groups.is_empty() => Kind::Cells,
+        _ => Kind::Rows,
+    };
+    (source.table, kind)
 }
 
 /// Reads the keys of one run in a range.
 async fn read_input(context: &Context, source: usize, range: &KeyRange, shares: (bool, bool)) -> Result<Input> {
-    let input = |keys, begin| Input { source, keys, begin, located: None, shares };
+    let input = |keys, begin| Input { keys, begin, located: None, shares };
     let keys = match &context.sources.list[source].body {
         Body::Memory { keys, .. } => {
             let rows = keys.rows_in(range)?;
@@ -189,20 +238,22 @@ async fn read_input(context: &Context, source: usize, range: &KeyRange, shares: 
 }
 
 impl Overlap {
-    /// Rows that were looked up by key. `places` are, for each input, the rows of the union that its rows are.
+    /// Rows of some runs that were looked up by key. `places` are, for each, the rows of the union that its rows are.
     pub(super) fn of_places(
         context: &ContextRef,
         stripes: StripesRef,
+        sources: Vec<usize>,
         inputs: Vec<Input>,
         places: &[Vec<u32>],
         rows: usize,
     ) -> Arc<Self> {
-        let union = Union::of_places(places, rows);
-        Arc::new(Self { context: Arc::clone(context), stripes, inputs, union })
+        let kinds = sources.iter().map(|source| kind(&context.sources.list[*source])).collect();
+        let merged = Arc::new(Merged::new(inputs, Union::of_places(places, rows), kinds));
+        Arc::new(Self { context: Arc::clone(context), stripes, sources, merged })
     }
 
     fn source(&self, input: usize) -> &Source {
-        &self.context.sources.list[self.inputs[input].source]
+        &self.context.sources.list[self.sources[input]]
     }
 
     /// Runs CPU-bound work of this overlap through the runtime.
@@ -216,76 +267,32 @@ impl Overlap {
 
     /// Resolves, filters and puts together the rows of the union.
     pub(super) async fn assemble(self: Arc<Self>) -> Result<Vec<Assembled>> {
-        let mut chunks = self.work(|overlap| Ok(overlap.chunks())).await?;
+        let whole = |overlap: &Self| {
+            let chunks = overlap.merged.chunks().iter();
+            Ok(chunks.map(|rows| Chunk::new(Arc::clone(rows), Values::default())).collect::<Vec<_>>())
+        };
+        let mut chunks = if self.merged.is_laid_out() { whole(&self)? } else { self.work(whole).await? };
         if self.context.bound.filter.is_some() {
             let decide = |context: &Context, filtered: Values, chunk: Chunk| {
-                let rows = chunk.len();
+                let rows = chunk.len;
                 add(&context.counters.rows_read, rows as u64);
                 let mask = context.decide(&filtered, rows)?;
                 if mask.true_count() == rows {
                     return Ok(Chunk { filtered, ..chunk });
                 }
-                Ok(Chunk { rows: keep(&chunk.rows, &mask), filtered: filter_values(&filtered, &mask)? })
+                Ok(Chunk::new(keep(&chunk.rows, &mask).into(), filter_values(&filtered, &mask)?))
             };
             chunks = self.stage(&self.context.filter_stage, chunks, decide).await?;
             chunks.retain(|chunk| !chunk.rows.is_empty());
         } else {
-            let rows: usize = chunks.iter().map(Chunk::len).sum();
+            let rows: usize = chunks.iter().map(|chunk| chunk.len).sum();
             add(&self.context.counters.rows_read, rows as u64);
         }
         let assemble = |context: &Context, rest: Values, chunk: Chunk| {
-            let batch = context.batch(&rest, &chunk.filtered, chunk.len())?;
-            let rows = chunk.rows.iter().map(|stretch| stretch.begin..stretch.begin + stretch.len).collect();
-            Ok(Assembled { batch, rows })
+            let batch = context.batch(&rest, &chunk.filtered, chunk.len)?;
+            Ok(Assembled { batch, rows: chunk.rows })
         };
         self.stage(&self.context.rest_stage, chunks, assemble).await
-    }
-
-    /// The rows that exist, cut into batches.
-    fn chunks(&self) -> Vec<Chunk> {
-        let kind = |source: &Source| match source {
-            source if source.tombstone => Kind::Tombstone,
-            source if source.groups.is_empty() => Kind::Cells,
-            _ => Kind::Rows,
-        };
-        let kinds: Vec<(usize, Kind)> =
-            (0..self.inputs.len()).map(|input| (self.source(input).table, kind(self.source(input)))).collect();
-        let largest = (0..self.inputs.len())
-            .filter(|input| kinds[*input].1 != Kind::Tombstone && self.inputs[*input].located.is_none())
-            .max_by_key(|input| self.inputs[*input].keys.len());
-        let stripe = |stretch: &Stretch| {
-            let member = self.union.members(stretch).find(|member| Some(member.input as usize) == largest)?;
-            let row = self.inputs[member.input as usize].begin + u64::from(member.row);
-            Some((row / STRIPE_ROWS as u64, row % STRIPE_ROWS as u64))
-        };
-        let batch_rows_max = count(BATCH_ROWS_MAX);
-        let mut chunks: Vec<Chunk> = Vec::new();
-        let mut open = Chunk::default();
-        let (mut rows, mut stripe_now) = (0, None);
-        for mut stretch in existing(&self.union, &kinds) {
-            while stretch.len > 0 {
-                let mut len = stretch.len.min(batch_rows_max - rows);
-                if let Some((stripe, row)) = stripe(&stretch) {
-                    if stripe_now.replace(stripe).is_some_and(|now| now != stripe) && rows > 0 {
-                        chunks.push(std::mem::take(&mut open));
-                        rows = 0;
-                        len = stretch.len.min(batch_rows_max);
-                    }
-                    len = len.min(count(STRIPE_ROWS) - u32::try_from(row).unwrap_or(0));
-                }
-                open.rows.push(stretch.part(0, len));
-                stretch = stretch.part(len, stretch.len);
-                rows += len;
-                if rows == batch_rows_max {
-                    chunks.push(std::mem::take(&mut open));
-                    rows = 0;
-                }
-            }
-        }
-        if rows > 0 {
-            chunks.push(open);
-        }
-        chunks
     }
 
     /// Reads the columns of a stage for some chunks, and hands each of them on with its columns.
@@ -298,35 +305,42 @@ impl Overlap {
             return Ok(Vec::new());
         }
         let presence = self.presence(stage).await?;
-        let planned = self.work({
+        let Planned { chunks, parts, keys } = if self.merged.is_laid_out() && self.merged.is_whole(&chunks) {
+            self.lay_out(stage, chunks, &presence)?
+        } else {
             let stage = stage.clone();
-            move |overlap| overlap.lay_out(&stage, chunks, &presence)
-        });
-        let Planned { chunks, parts, keys } = planned.await?;
+            self.work(move |overlap| overlap.lay_out(&stage, chunks, &presence)).await?
+        };
         let stage = Stage { presence: Vec::new(), ..stage.clone() };
-        let mut loaded = self.load(&stage, &chunks, parts).await?;
-        let finished = chunks.into_iter().map(|(chunk, layout, used)| {
-            let mine = used.into_iter().filter_map(|part| Some((part, hand_out(&mut loaded[part])?))).collect();
-            let (keys, finish) = (Arc::clone(&keys), finish.clone());
-            self.context.work(move |context| finish(context, layout.compose(context, mine, &keys)?, chunk))
+        let mut loaded = self.load(&stage, &chunks, &parts).await?;
+        let sized = chunks.into_iter().map(|(chunk, layout)| {
+            let used = layout.placed.used.iter();
+            let mine: Vec<_> = used.filter_map(|part| Some((*part, hand_out(&mut loaded[*part])?))).collect();
+            let fetched: usize = mine.iter().map(|(_, loaded)| loaded.bytes()).sum();
+            // What is decoded already has yet to be copied.
+            (fetched + chunk.len * layout.values.len(), (chunk, layout, mine))
         });
-        try_join_all(finished.collect::<Vec<_>>()).await
+        let compose = move |context: &Context, piece: Vec<Ready>| {
+            let finish = |(chunk, layout, mine): Ready| finish(context, layout.compose(context, mine, &keys)?, chunk);
+            piece.into_iter().map(finish).collect::<Result<Vec<T>>>()
+        };
+        let mut pieces = in_pieces(sized);
+        if pieces.len() == 1 {
+            return compose(&self.context, pieces.swap_remove(0));
+        }
+        let work = pieces.into_iter().map(|piece| {
+            let compose = compose.clone();
+            self.context.work(move |context| compose(context, piece))
+        });
+        Ok(try_join_all(work.collect::<Vec<_>>()).await?.into_iter().flatten().collect())
     }
 
-    fn extents(&self) -> Vec<Extent<'_>> {
-        self.inputs
-            .iter()
-            .map(|input| Extent {
-                len: count(input.keys.len()),
-                begin: input.begin,
-                located: input.located.as_deref(),
-                run_rows: match &self.context.sources.list[input.source].body {
-                    Body::Files { keys, .. } => Some(keys.rows),
-                    Body::Memory { .. } => None,
-                },
-                shares: input.shares,
-            })
-            .collect()
+    fn run_rows(&self) -> Vec<Option<u64>> {
+        let rows = |input| match &self.source(input).body {
+            Body::Files { keys, .. } => Some(keys.rows),
+            Body::Memory { .. } => None,
+        };
+        (0..self.sources.len()).map(rows).collect()
     }
 
     /// Chooses the cells of each chunk and what to read for them.
@@ -337,7 +351,7 @@ impl Overlap {
         let mut columns: Vec<usize> = Vec::new();
         let mut values = Vec::with_capacity(stage.values.len());
         for value in &stage.values {
-            let holds = (0..self.inputs.len()).map(|input| self.source(input).columns[*value].is_some()).collect();
+            let holds = (0..self.sources.len()).map(|input| self.source(input).columns[*value].is_some()).collect();
             let own = presence.iter().any(|bits| bits.contains_key(value)).then_some(*value);
             let recipe = *signatures.entry((holds, own)).or_insert_with(|| {
                 columns.push(*value);
@@ -345,44 +359,32 @@ impl Overlap {
             });
             values.push((*value, recipe));
         }
-        let mut wanted: Vec<Vec<Range<u32>>> = vec![Vec::new(); self.inputs.len()];
-        let mut picked: Vec<Vec<Vec<Segment>>> = Vec::with_capacity(chunks.len());
-        for chunk in &chunks {
-            let pick_column = |value: &usize| {
-                let table = self.context.bound.values[*value].table;
-                pick(&self.union, &chunk.rows, |input| match self.source(input) {
-                    source if source.table == table && source.tombstone => Holds::Deleted,
-                    source if source.columns[*value].is_none() => Holds::Nothing,
-                    _ => presence[input].get(value).map_or(Holds::Everything, Holds::Some),
+        let everything = |(holds, own): &(Vec<bool>, Option<usize>)| {
+            own.is_none()
+                && holds.iter().zip(&self.merged.kinds).all(|(holds, (_, kind))| *holds || *kind == Kind::Tombstone)
+        };
+        let (parts, placed) =
+            if self.merged.is_of_one_table() && signatures.keys().all(everything) && self.merged.is_whole(&chunks) {
+                let whole = self.merged.whole(&self.run_rows());
+                (Arc::clone(&whole.parts), whole.placed.clone())
+            } else {
+                let rows: Vec<Arc<[Stretch]>> = chunks.iter().map(|chunk| Arc::clone(&chunk.rows)).collect();
+                self.merged.place(&self.run_rows(), &rows, &columns, |column, input| {
+                    let table = self.context.bound.values[*column].table;
+                    match self.source(input) {
+                        source if source.table == table && source.tombstone => Holds::Deleted,
+                        source if source.columns[*column].is_none() => Holds::Nothing,
+                        _ => presence[input].get(column).map_or(Holds::Everything, Holds::Some),
+                    }
                 })
             };
-            let segments: Vec<Vec<Segment>> = columns.iter().map(pick_column).collect();
-            for segment in segments.iter().flatten() {
-                if let Some((input, row)) = segment.place() {
-                    wanted[input].push(row..row + segment.len);
-                }
-            }
-            picked.push(segments);
-        }
-        let parts = Parts::new(&self.extents(), wanted);
-        let chunks = chunks
-            .into_iter()
-            .zip(picked)
-            .map(|(chunk, picked)| {
-                let placed: Vec<Vec<Segment>> = picked.iter().map(|segments| parts.place(segments)).collect();
-                let mut used: Vec<usize> =
-                    placed.iter().flatten().filter_map(|segment| Some(segment.place()?.0)).collect();
-                used.sort_unstable();
-                used.dedup();
-                let keys = (!stage.keys.is_empty()).then(|| Recipe::new(pick_keys(&self.union, &chunk.rows)));
-                let recipes = placed.into_iter().map(Recipe::new).collect();
-                (chunk, Layout { recipes, values: values.clone(), keys }, used)
-            })
-            .collect();
+        let with_keys = !stage.keys.is_empty();
+        let layout = |placed| Layout { placed, values: values.clone(), with_keys };
+        let chunks = chunks.into_iter().zip(placed).map(|(chunk, placed)| (chunk, layout(placed))).collect();
         let mut keys = HashMap::new();
         for at in &stage.keys {
-            let columns =
-                self.inputs.iter().map(|input| physical(&crate::types::to_storage(&input.keys.columns()[*at])?));
+            let inputs = self.merged.inputs.iter();
+            let columns = inputs.map(|input| physical(&crate::types::to_storage(&input.keys.columns()[*at])?));
             keys.insert(*at, columns.collect::<Result<Vec<_>>>()?);
         }
         self.context.took(&self.context.counters.merge_nanos, start);
@@ -394,7 +396,7 @@ impl Overlap {
         let partial = |input: usize, value: usize| {
             self.source(input).columns[value].is_some_and(|cells| cells.presence.is_some())
         };
-        let inputs = 0..self.inputs.len();
+        let inputs = 0..self.sources.len();
         let presence: Vec<usize> =
             stage.presence.iter().copied().filter(|value| inputs.clone().any(|input| partial(input, *value))).collect();
         if presence.is_empty() {
@@ -403,10 +405,10 @@ impl Overlap {
         let stage =
             Stage { keys: Vec::new(), values: Vec::new(), presence: presence.clone(), number: stage.number + 2 };
         let all = |input: usize| {
-            if presence.iter().any(|value| partial(input, *value)) { self.inputs[input].keys.len() } else { 0 }
+            if presence.iter().any(|value| partial(input, *value)) { self.merged.inputs[input].keys.len() } else { 0 }
         };
         let wanted = inputs.clone().map(|input| std::iter::once(0..count(all(input))).collect()).collect();
-        let parts = Parts::new(&self.extents(), wanted);
+        let parts = self.merged.parts(&self.run_rows(), wanted);
         let recipes: Vec<Recipe> = inputs
             .clone()
             .map(|input| match count(all(input)) {
@@ -414,7 +416,7 @@ impl Overlap {
                 rows => Recipe::new(parts.place(&[Segment::new(input, 0, rows)])),
             })
             .collect();
-        let loaded = self.load(&stage, &[], parts).await?;
+        let loaded = self.load(&stage, &[], &parts).await?;
         self.work(move |overlap| {
             let decode = |part: Option<Loaded>| part.map(|part| part.decode(&overlap.context)).transpose();
             let loaded = loaded.into_iter().map(decode).collect::<Result<Vec<_>>>()?;
@@ -446,22 +448,30 @@ impl Overlap {
     async fn load(
         self: &Arc<Self>,
         stage: &Stage,
-        chunks: &[(Chunk, Layout, Vec<usize>)],
-        parts: Parts,
+        chunks: &[(Chunk, Layout)],
+        parts: &Parts,
     ) -> Result<Vec<Option<Loaded>>> {
         let mut loaded: Vec<Option<Loaded>> = parts.list.iter().map(|_| None).collect();
         let alone = decoded_by_chunks(&parts.list, chunks);
         let mut shared = Vec::new();
-        let mut own: Vec<Vec<(usize, Rows)>> = vec![Vec::new(); self.inputs.len()];
-        for (at, Part { input, read, .. }) in parts.list.into_iter().enumerate() {
+        let mut own: Vec<Vec<(usize, Rows)>> = vec![Vec::new(); self.sources.len()];
+        for (at, Part { input, read, .. }) in parts.list.iter().enumerate() {
             match read {
-                Read::Shared(rows) => shared.push(self.shared(stage, at, input, rows)),
-                Read::Own(rows) => own[input].push((at, rows)),
+                Read::Shared(rows) => shared.push(self.shared(stage, at, *input, rows.clone())),
+                Read::Own(rows) => own[*input].push((at, rows.clone())),
             }
         }
         let groups =
             own.iter().enumerate().flat_map(|(input, own)| own.chunks(GROUP_STRIPES).map(move |own| (input, own)));
-        let fetches = groups.map(|(input, own)| self.fetch_group(stage, input, own, &alone));
+        let groups: Vec<_> = groups.collect();
+        // Of several groups each is a task, so that a store that blocks, as a folder does, does not stop the others.
+        let several = groups.len() > 1;
+        let fetches = groups.into_iter().map(|(input, own)| {
+            let own = own.iter().map(|(part, rows)| (*part, rows.clone(), alone[*part])).collect();
+            let fetch = Arc::clone(self).fetch_group(stage.clone(), input, own);
+            let runtime = Arc::clone(&self.context.runtime);
+            async move { if several { runtime.spawn_task(fetch).await? } else { fetch.await } }
+        });
         let own = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(GROUPS).try_collect::<Vec<_>>();
         let (own, shared) = futures::future::try_join(own, try_join_all(shared)).await?;
         for (at, values) in shared {
@@ -473,23 +483,23 @@ impl Overlap {
         Ok(loaded)
     }
 
-    /// Fetches some stripes of one input and begins to decode them, while others may still be fetched.
+    /// Fetches some stripes of one input and begins to decode them, while others may still be fetched. With the rows of
+    /// each part comes whether one chunk alone uses it.
     async fn fetch_group(
-        self: &Arc<Self>,
-        stage: &Stage,
+        self: Arc<Self>,
+        stage: Stage,
         input: usize,
-        own: &[(usize, Rows)],
-        alone: &[bool],
+        parts: Vec<(usize, Rows, bool)>,
     ) -> Result<Vec<Begun>> {
-        let rows: Vec<Rows> = own.iter().map(|(_, rows)| rows.clone()).collect();
-        let fetched = self.context.fetch(self.source(input), stage, &rows).await?;
-        let begun = own.iter().zip(fetched).map(|((at, _), fetched)| {
-            let loaded = if alone[*at] {
+        let rows: Vec<Rows> = parts.iter().map(|(_, rows, _)| rows.clone()).collect();
+        let fetched = self.context.fetch(self.source(input), &stage, &rows).await?;
+        let begun = parts.into_iter().zip(fetched).map(|((part, _, alone), fetched)| {
+            let loaded = if alone {
                 std::future::ready(Ok(Loaded::Fetched(fetched))).boxed()
             } else {
                 self.context.work(move |context| Ok(Loaded::Decoded(Arc::new(context.decode(fetched)?))))
             };
-            Begun { part: *at, loaded }
+            Begun { part, loaded }
         });
         Ok(begun.collect())
     }
@@ -503,10 +513,10 @@ impl Overlap {
         rows: Range<u64>,
     ) -> impl Future<Output = Result<(usize, Arc<Values>)>> + use<> {
         let (overlap, stage) = (Arc::clone(self), stage.clone());
-        let key = (stage.number, self.inputs[input].source, rows.start);
+        let key = (stage.number, self.sources[input], rows.start);
         async move {
             let context = Arc::clone(&overlap.context);
-            let source = overlap.inputs[input].source;
+            let source = overlap.sources[input];
             let load = move || async move {
                 let fetched = context.fetch(&context.sources.list[source], &stage, &[Rows::Range(rows)]).await?.pop();
                 let fetched = fetched.ok_or_else(|| Error::new(Code::Internal, "a fetch returned nothing"))?;
@@ -519,13 +529,13 @@ impl Overlap {
 
 /// Which parts are decoded by the chunk that alone uses them: those of chunks with no more than one of that kind, since
 /// a piece of work is to be short.
-fn decoded_by_chunks(parts: &[Part], chunks: &[(Chunk, Layout, Vec<usize>)]) -> Vec<bool> {
+fn decoded_by_chunks(parts: &[Part], chunks: &[(Chunk, Layout)]) -> Vec<bool> {
     let mut uses = vec![0_usize; parts.len()];
-    chunks.iter().flat_map(|(_, _, used)| used).for_each(|part| uses[*part] += 1);
+    chunks.iter().flat_map(|(_, layout)| &layout.placed.used).for_each(|part| uses[*part] += 1);
     let mut alone = vec![false; parts.len()];
-    for (_, _, used) in chunks {
+    for (_, layout) in chunks {
         let own = |part: &usize| uses[*part] == 1 && matches!(parts[*part].read, Read::Own(_));
-        let mut candidates = used.iter().copied().filter(own);
+        let mut candidates = layout.placed.used.iter().copied().filter(own);
         if let (Some(part), None) = (candidates.next(), candidates.next()) {
             alone[part] = true;
         }
@@ -541,9 +551,9 @@ fn hand_out(part: &mut Option<Loaded>) -> Option<Loaded> {
     }
 }
 
-/// Chunks with their layouts and the parts they use, what to read for them, and the key columns of the inputs.
+/// Chunks with their layouts, what to read for them, and the key columns of the inputs.
 struct Planned {
-    chunks: Vec<(Chunk, Layout, Vec<usize>)>,
-    parts: Parts,
+    chunks: Vec<(Chunk, Layout)>,
+    parts: Arc<Parts>,
     keys: Arc<HashMap<usize, Vec<ArrayRef>>>,
 }

@@ -19,6 +19,7 @@ use super::source::{Body, Sources};
 use super::{BatchStream, Scan};
 use crate::error::Result;
 use crate::key::KeySchema;
+use crate::runtime::RuntimeExt;
 use crate::store::{Meter, MeterSnapshot};
 
 /// An executable scan. Clones are the same plan.
@@ -106,7 +107,11 @@ impl Plan {
         let filtered = context.bound.filter.is_some();
         let morsels = morsels(sources, context.schema.clone(), &context.bound.ranges, self.limit);
         let stripes = stripes();
-        let run_one = move |morsel| run(Arc::clone(&context), Arc::clone(&stripes), morsel);
+        // Each morsel is a task, so that a store that blocks, as a folder does, blocks a worker and not the reader.
+        let run_one = move |morsel| {
+            let task = context.runtime.spawn_task(run(Arc::clone(&context), Arc::clone(&stripes), morsel));
+            async move { task.await? }
+        };
         let readahead = self.readahead.max(1);
         let groups = match self.limit {
             Some(limit) => up_to(morsels.boxed(), limit, filtered, readahead, run_one).boxed(),

@@ -43,7 +43,7 @@ impl Segment {
 }
 
 /// What an input of a merge does to its keys. Inputs are in ascending order of rank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// Its rows exist in the groups of the scan.
     Rows,

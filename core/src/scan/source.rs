@@ -13,7 +13,7 @@ use super::names::{Member, Members};
 use crate::error::{Code, Error, Result};
 use crate::fragment::{Fragment, FragmentRef};
 use crate::key::{Key, KeyRange, KeyRanges, KeyRows};
-use crate::store::{Meter, Store};
+use crate::store::{BlockKey, Meter, Store};
 use crate::table::records::{FragmentRecord, InlineRecord, Rank, RunRecord, decode, required};
 use crate::table::{self, CHUNK_COLUMNS, Caches, Snapshot, SpanScope};
 use crate::transaction::inline;
@@ -101,6 +101,11 @@ impl Sources {
         let lists = lists.map(|(number, (member, store))| load_table(number, &member.snapshot, store, bound));
         let list = try_join_all(lists).await?.into_iter().flatten().collect();
         Ok(Self { caches: table(members.first()).caches().clone(), stores, list })
+    }
+
+    /// What a file is called in caches.
+    pub(super) fn block_key(&self, file: &File) -> Result<BlockKey> {
+        self.stores[file.table].block_key(&file.reference.path, 0..file.reference.size)
     }
 
     /// Opens a fragment, through the cache of indexes.

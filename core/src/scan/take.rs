@@ -47,16 +47,17 @@ impl Plan {
         let context = self.context();
         let list = &context.sources.list;
         let located = try_join_all(list.iter().map(|source| self.locate(source, &unique))).await?;
-        let (mut inputs, mut places) = (Vec::new(), Vec::new());
+        let (mut sources, mut inputs, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (source, Located { rows, keys }) in located.into_iter().enumerate() {
             if rows.is_empty() {
                 continue;
             }
             let member = unique.take(&UInt32Array::from(keys.clone()))?;
-            inputs.push(Input { source, keys: member, begin: 0, located: Some(rows), shares: (false, false) });
+            sources.push(source);
+            inputs.push(Input { keys: member, begin: 0, located: Some(rows), shares: (false, false) });
             places.push(keys);
         }
-        let overlap = Overlap::of_places(context, stripes(), inputs, &places, unique.len());
+        let overlap = Overlap::of_places(context, stripes(), sources, inputs, &places, unique.len());
         let found = overlap.assemble().await?;
         // Runs outside of the plan's ranges were left out: what is found there may be stale.
         let (ranges, schema) = (context.bound.ranges.clone(), self.schema());
@@ -167,7 +168,8 @@ fn in_order_asked(
 ) -> Result<Taken> {
     let mut row_of: Vec<Option<(usize, usize)>> = vec![None; keys];
     for (batch, assembled) in found.iter().enumerate() {
-        for (row, key) in assembled.rows.iter().cloned().flatten().enumerate() {
+        let keys = assembled.rows.iter().flat_map(|stretch| stretch.begin..stretch.begin + stretch.len);
+        for (row, key) in keys.enumerate() {
             row_of[key as usize] = inside(key).then_some((batch, row));
         }
     }

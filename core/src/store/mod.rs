@@ -48,6 +48,9 @@ pub struct StorePolicy {
     pub retry: RetryPolicy,
     /// Which ranges are read together.
     pub coalesce: Coalesce,
+    /// Whether the store reads any number of ranges of an object in one call, at no more than the cost of their bytes:
+    /// a folder, which opens the file once, or memory.
+    pub ranges_at_once: bool,
     /// Requests that one call sends at once.
     pub concurrency: usize,
     /// Largest object that is read whole unless the caller names a limit.
@@ -65,6 +68,7 @@ impl Default for StorePolicy {
         Self {
             retry: RetryPolicy::default(),
             coalesce: Coalesce::OBJECT_STORE,
+            ranges_at_once: false,
             concurrency: 16,
             object_bytes_max: 64 << 20,
             range_bytes_max: 1 << 30,

@@ -88,6 +88,11 @@ impl Store {
         if requests.is_empty() {
             return Ok(vec![Bytes::new(); ranges.len()]);
         }
+        if self.shared.policy.ranges_at_once
+            && let Some(blocks) = self.fetch_at_once(&full, ranges).await
+        {
+            return Ok(blocks);
+        }
         let _round = self.meter.begin();
         let blocks: Vec<Bytes> = stream::iter(requests.iter().cloned())
             .map(|request| {
@@ -98,6 +103,26 @@ impl Store {
             .try_collect()
             .await?;
         ranges.iter().map(|range| cut(&requests, &blocks, range)).collect()
+    }
+
+    /// All ranges by one call, each in memory of its own. What goes wrong is left to single requests, which tell why.
+    async fn fetch_at_once(&self, path: &Path, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+        let shared = &*self.shared;
+        let length = |range: &Range<u64>| range.end - range.start;
+        // Not every store has an answer to an empty range.
+        let wanted: Vec<Range<u64>> = ranges.iter().filter(|range| length(range) > 0).cloned().collect();
+        let total = wanted.iter().map(length).fold(0, u64::saturating_add);
+        let limit = shared.policy.retry.write_timeout(usize::try_from(total).unwrap_or(usize::MAX));
+        let _round = self.meter.begin();
+        self.meter.add(Event::Get, 1);
+        let blocks = timeout(&*shared.runtime, limit, shared.objects.get_ranges(path, &wanted)).await.ok()?.ok()?;
+        self.meter.add(Event::BytesRead, blocks.iter().map(|block| block.len() as u64).sum());
+        if !blocks.iter().map(|block| block.len() as u64).eq(wanted.iter().map(length)) {
+            return None;
+        }
+        let mut blocks = blocks.into_iter();
+        let block = |range| if length(range) > 0 { blocks.next() } else { Some(Bytes::new()) };
+        ranges.iter().map(block).collect()
     }
 
     async fn fetch_whole(&self, path: &Path, bytes_max: u64) -> Result<Bytes, Failure> {

@@ -491,3 +491,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn ranges_read_at_once_are_answered_as_single_requests_are() {
+    let runtime = CurrentThread::new();
+    runtime.block_on(async {
+        let policy = StorePolicy { ranges_at_once: true, ..StorePolicy::default() };
+        let memory = Arc::new(InMemory::new());
+        let store = Store::with_policy(memory, Path::from("table"), runtime.runtime(), policy);
+        store.put("object", Bytes::from_static(b"0123456789")).await.unwrap();
+        let before = store.meter().snapshot();
+        let read = store.get_ranges("object", &[7..9, 0..3, 2..2, 1..4]).await.unwrap();
+        assert_eq!(read, ["78", "012", "", "123"].map(Bytes::from));
+        assert_eq!((store.meter().snapshot() - before).rounds, 1);
+        let code = async |path, range| store.get_ranges(path, &[0..1, range]).await.unwrap_err().code();
+        assert_eq!(code("none", 0..3).await, Code::ObjectNotFound);
+        assert_eq!(code("object", 8..12).await, Code::Truncated);
+    });
+}

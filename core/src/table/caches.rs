@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::fragment::Fragment;
 use crate::key::KeyRows;
 use crate::map::PageCache;
+use crate::scan::{MergeKey, Merged};
 use crate::store::{BlockKey, ByteCache, CachesConfig, Weigh};
 
 /// The caches of everything opened together. Clones are the same caches.
@@ -16,17 +17,23 @@ pub struct Caches {
     pub(crate) indexes: Arc<ByteCache<BlockKey, Fragment>>,
     /// Decoded stripes of key spaces.
     pub(crate) keys: Arc<ByteCache<BlockKey, KeyRows>>,
+    /// Merged keys of overlapping runs.
+    pub(crate) merges: Arc<ByteCache<MergeKey, Arc<Merged>>>,
 }
 
 impl Caches {
-    /// Empty caches. Pages and indexes share the capacity of the manifests cache.
+    /// Empty caches. Pages and indexes share the capacity of the manifests cache; merges take a part of that of keys more.
     pub fn new(config: CachesConfig) -> Self {
         let mut half = config.manifests;
         half.memory_capacity_bytes /= 2;
+        // Enough for some million rows with upserts; runs whose keys alternate would fill anything.
+        let mut merges = config.keys;
+        merges.memory_capacity_bytes /= 16;
         Self {
             pages: Arc::new(ByteCache::new(half)),
             indexes: Arc::new(ByteCache::new(half)),
             keys: Arc::new(ByteCache::new(config.keys)),
+            merges: Arc::new(ByteCache::new(merges)),
         }
     }
 }

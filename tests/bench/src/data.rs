@@ -25,6 +25,12 @@ pub(crate) fn key(row: usize) -> i64 {
     (row * 3 + (mix(row, 1) % 3) as usize) as i64
 }
 
+/// Bounds of 1 % of the keys, in the middle.
+pub(crate) fn range(rows: usize) -> (i64, i64) {
+    let last = key(rows);
+    (last / 2, last / 2 + last / 100)
+}
+
 const WORDS: [&str; 24] = [
     "river", "stone", "amber", "quiet", "north", "paper", "light", "copper", "garden", "window", "silver", "forest",
     "harbor", "engine", "planet", "meadow", "signal", "thread", "winter", "bridge", "candle", "desert", "island",
@@ -84,14 +90,26 @@ pub(crate) fn upsert(rows: usize, round: u64) -> RecordBatch {
     batch(&chosen, 1000 + round)
 }
 
-/// Random keys, all of which exist.
-pub(crate) fn keys(rows: usize, count: usize) -> RecordBatch {
+/// Different rows at random.
+fn chosen(rows: usize, count: usize) -> Vec<usize> {
     let mut chosen: Vec<usize> = (0..count * 2).map(|n| (mix(n, 900) % rows as u64) as usize).collect();
     let mut seen = std::collections::HashSet::new();
     chosen.retain(|row| seen.insert(*row));
     chosen.truncate(count);
-    let id: ArrayRef = Arc::new(Int64Array::from_iter_values(chosen.into_iter().map(key)));
+    chosen
+}
+
+/// Random keys in no order, all of which exist.
+pub(crate) fn keys(rows: usize, count: usize) -> RecordBatch {
+    let id: ArrayRef = Arc::new(Int64Array::from_iter_values(chosen(rows, count).into_iter().map(key)));
     RecordBatch::try_from_iter([("id", id)]).unwrap()
+}
+
+/// The row numbers of these keys, ascending.
+pub(crate) fn places(rows: usize, count: usize) -> Vec<u64> {
+    let mut places: Vec<u64> = chosen(rows, count).into_iter().map(|row| row as u64).collect();
+    places.sort_unstable();
+    places
 }
 
 /// One more column for every row.
