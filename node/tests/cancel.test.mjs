@@ -81,7 +81,8 @@ test("a stream that is cancelled while it waits ends at once", async (context) =
   const controller = new AbortController();
   const plan = await table.scan({ signal: controller.signal });
   const batches = plan.batches({ signal: controller.signal });
-  assert.ok((await batches.next()).value.numRows > 0);
+  const first = /** @type {IteratorYieldResult<any>} */ (await batches.next());
+  assert.ok(first.value.numRows > 0);
   const reading = (async () => {
     while (!(await batches.next()).done);
   })();
