@@ -265,7 +265,7 @@ class Run:
         return {"version": transaction.commit().version}
 
     def asof(self, step: Json) -> int | None:
-        return step.get("asof", self.versions[name_of(step)] if self.reads_only else None)
+        return step.get("asof", self.versions.get(name_of(step)) if self.reads_only else None)
 
     def source(self, step: Json) -> spiral.Table | spiral.Snapshot:
         table, asof = self.opened[name_of(step)], self.asof(step)
