@@ -205,6 +205,7 @@ private func judge(_ expected: JSON, _ turn: Int?, _ returned: Returned) throws 
         if let wanted = expected["rows"]?.list {
             try compare("number of rows", wanted.count, rows.count)
             for (row, (wanted, found)) in zip(wanted, rows).enumerated() {
+                try compare("cells of row \(row)", wanted.list.count, found.count)
                 for (column, (json, found)) in zip(columns, zip(wanted.list, found)) {
                     let wanted = try value(json, turn)
                     if !same(wanted, found) {
