@@ -44,12 +44,13 @@ describe("tables over HTTP", () => {
       const client = await connect(`${odd}/${habit}/tables${query}`);
       equal(client.url, `${odd}/${habit}/tables`);
       const table = await client.table("t");
+      const { id } = table;
       equal(await (await table.scan({ int64: "number" })).toRows(), expected);
       equal((await table.take([7, 5000, 2], { int64: "number" })).toRows(), [expected[7], expected[2]]);
       client.close();
-      const alone = await connect(`${odd}/${habit}/tables/tables/${table.id}${query}`);
+      const alone = await connect(`${odd}/${habit}/tables/tables/${id}${query}`);
       const root = await alone.tableAtRoot();
-      equal([root.name, root.id, (await root.take([1])).toRows().length], [table.id, table.id, 1]);
+      equal([root.name, root.id, (await root.take([1])).toRows().length], [id, id, 1]);
       alone.close();
     });
   }

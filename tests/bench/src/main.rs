@@ -81,7 +81,8 @@ fn main() {
     } else {
         let arrays = raw.arrays(&batches);
         measured.pair("write", &mut || spiral.write(&batches), &mut || raw.write(&arrays));
-        println!("raw file {} bytes, ours {} bytes", raw.bytes(), bytes_below(&ours.join("table-0")));
+        let each = bytes_below(&ours.join("tables")) / spiral.tables() as u64;
+        println!("raw file {} bytes, ours {each} bytes", raw.bytes());
         raw.open();
     }
     let raw = (!options.no_raw).then_some(&raw);

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use futures::{TryStreamExt, stream};
 use spiral_bindings::{OpenedStore, open_store};
+use spiral_core::catalog::{Catalog, TableName};
 use spiral_core::expr::parse;
 use spiral_core::key::KeySchema;
 use spiral_core::runtime::ThreadPool;
 use spiral_core::scan::{Plan, Scan};
 use spiral_core::store::Store;
-use spiral_core::table::{Caches, CreateOptions, Table, TableOptions};
+use spiral_core::table::{Caches, Table, TableOptions};
 use spiral_core::types::{ColumnPath, OutputProfile};
 
 use super::data;
@@ -46,6 +47,11 @@ pub(crate) fn scans(rows: usize) -> [ScanJob; 4] {
     ]
 }
 
+/// What the tables are called, in the order in which they are written.
+fn named(number: usize) -> TableName {
+    format!("bench-{number}").parse().unwrap()
+}
+
 pub(crate) struct Spiral {
     pool: ThreadPool,
     objects: OpenedStore,
@@ -64,23 +70,24 @@ impl Spiral {
 
     /// Opens the table that an earlier process has written.
     pub(crate) fn open(&mut self) {
-        let store = self.store().child("table-1").unwrap();
-        let opened = Table::open(store, TableOptions::default(), Caches::default());
-        self.tables.push(self.pool.block_on(opened).unwrap());
+        let catalog = self.catalog();
+        let opened = self.pool.block_on(async { catalog.table(&named(1)).await.unwrap() });
+        self.tables.push(opened);
     }
 
-    fn store(&self) -> Store {
+    /// The catalog with caches of its own, as a new process has it.
+    fn catalog(&self) -> Catalog {
         let OpenedStore { objects, root, medium } = &self.objects;
-        Store::with_policy(Arc::clone(objects), root.clone(), self.pool.runtime(), medium.policy())
+        let root = Store::with_policy(Arc::clone(objects), root.clone(), self.pool.runtime(), medium.policy());
+        Catalog::new(&root, TableOptions::default(), Caches::default())
     }
 
     /// Writes one more table.
     pub(crate) fn write(&mut self, batches: &[RecordBatch]) {
-        let store = self.store().child(&format!("table-{}", self.tables.len())).unwrap();
+        let (catalog, name) = (self.catalog(), named(self.tables.len()));
         let keys = KeySchema::from_arrow(&batches[0].schema().project(&[0]).unwrap()).unwrap();
         let table = self.pool.block_on(async {
-            let created = CreateOptions::default();
-            let table = Table::create(store, keys, created, TableOptions::default(), Caches::default()).await.unwrap();
+            let table = catalog.create_table(&name, keys, false).await.unwrap();
             table.write(stream::iter(batches.iter().cloned().map(Ok)), Default::default()).await.unwrap();
             table
         });
