@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "spiral", version)]
 pub(crate) struct Arguments {
-    /// URL or folder of the tables [default: SPIRAL__ROOT, then ~/.spiral.toml, then ~/.spiral/data]
+    /// URL or folder of the tables, or of one table that is then named `.` [default: SPIRAL__ROOT, then ~/.spiral.toml, then ~/.spiral/data]
     #[arg(long, global = true)]
     pub(crate) root: Option<String>,
     /// Print results and errors as JSON

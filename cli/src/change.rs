@@ -8,10 +8,10 @@ use spiral_bindings::core::expr::parse;
 
 use crate::arguments::Delete;
 use crate::input::key_batch;
-use crate::output;
+use crate::{open, output};
 
 pub(crate) async fn delete(client: &Client, delete: Delete, json: bool) -> Result<()> {
-    let table = client.table(&delete.table).await?.engine().clone();
+    let table = open::table(client, &delete.table).await?;
     let mut transaction = table.transaction();
     match &delete.filter {
         Some(filter) => transaction.delete_where(parse(filter)?),

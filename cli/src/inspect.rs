@@ -8,8 +8,8 @@ use spiral_bindings::core::table::HistoryEntry;
 use spiral_bindings::core::{Code, Error, Result};
 
 use crate::arguments::Txn;
-use crate::output;
 use crate::read::snapshot;
+use crate::{open, output};
 
 pub(crate) async fn tables(client: &Client, json: bool) -> Result<()> {
     let tables = client.catalog().tables().await?;
@@ -49,7 +49,7 @@ pub(crate) async fn transactions(client: &Client, command: Txn, json: bool) -> R
         Txn::List { table, limit } => (table, *limit, None),
         Txn::Show { table, version } => (table, usize::MAX, Some(*version)),
     };
-    let opened = client.table(table).await?.engine().clone();
+    let opened = open::table(client, table).await?;
     let entries = match version {
         None => opened.history(limit).await?,
         Some(version) => vec![opened.commit_at(version).await?],

@@ -11,6 +11,7 @@ mod demo;
 mod import;
 mod input;
 mod inspect;
+mod open;
 mod output;
 mod read;
 

@@ -15,11 +15,11 @@ use spiral_bindings::{Client, asof_text};
 
 use crate::arguments::{self, Form};
 use crate::input::{self, key_batch};
-use crate::output;
+use crate::{open, output};
 
 /// The version of a table that a command reads.
 pub(crate) async fn snapshot(client: &Client, table: &str, asof: Option<&str>) -> Result<Snapshot> {
-    let opened = client.table(table).await?.engine().clone();
+    let opened = open::table(client, table).await?;
     match asof {
         None => Ok(opened.snapshot()),
         Some(text) => opened.snapshot_asof(asof_text(text)?).await.map_err(|error| error.with_table(table)),

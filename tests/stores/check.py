@@ -9,6 +9,7 @@ Each check prints what it measured. It fails when a check fails, or when none ra
 """
 
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -162,15 +163,21 @@ class Checks:
         def cold(asof: str | None) -> str:
             keys = ["scan", BENCH_TABLE, "--select", "id", "--where", f"id > {2 * self.rows}", "--limit", "2000"]
             wanted = Spiral(self.binary, str(folder)).run(*keys).text.splitlines()[1234].removeprefix('{"id":').removesuffix("}")
-            rounds, requests, size = static_hosts.cold_read(self.binary, folder, BENCH_TABLE, wanted, asof)
-            told = f"{rounds} rounds, {requests} requests, {size} bytes of a table of {self.rows} rows"
-            if not asof:
-                assert rounds <= static_hosts.ROUNDS_AFTER_UPSERTS_MAX, told
-            else:
-                assert rounds <= static_hosts.ROUNDS_MAX, told
-                assert requests <= static_hosts.REQUESTS_MAX, told
-                assert size <= static_hosts.BYTES_MAX, told
-            return told
+            tables = json.loads(Spiral(self.binary, str(folder)).run("tables").text)["tables"]
+            [own] = [table["id"] for table in tables if table["name"] == f"default.{BENCH_TABLE}"]
+            told = []
+            for place, table, by_name in [(folder / "tables" / own, ".", 0), (folder, BENCH_TABLE, 1)]:
+                rounds, requests, size = static_hosts.cold_read(self.binary, place, table, wanted, asof)
+                told.append(f"{rounds} rounds, {requests} requests, {size} bytes")
+                rounds -= by_name * static_hosts.BY_NAME_ROUNDS
+                requests -= by_name * static_hosts.BY_NAME_REQUESTS
+                if not asof:
+                    assert rounds <= static_hosts.ROUNDS_AFTER_UPSERTS_MAX, told
+                else:
+                    assert rounds <= static_hosts.ROUNDS_MAX, told
+                    assert requests <= static_hosts.REQUESTS_MAX, told
+                    assert size <= static_hosts.BYTES_MAX, told
+            return f"of a table of {self.rows} rows by its address {told[0]}, by its name {told[1]}"
 
         def kinds() -> str:
             return ", ".join(static_hosts.habits_of_hosts(self.binary, folder, BENCH_TABLE))

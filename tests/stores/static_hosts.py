@@ -5,11 +5,13 @@ import pathlib
 from command import SECRET, Spiral
 from plain_http import FileServer, Habits, Request, rounds
 
-# What reading one whole row may cost a far client where one run holds its key: the catalog's hint and probe, the second
-# beside the table's hint; probe, index and stripe of keys, index and stripe of values.
-ROUNDS_MAX, REQUESTS_MAX, BYTES_MAX = 6, 8, 500_000
+# What reading one whole row may cost a far client where one run holds its key: hint, probe, index and stripe of keys,
+# which a row at its end reads with the next one, index and stripe of values.
+ROUNDS_MAX, REQUESTS_MAX, BYTES_MAX = 5, 7, 500_000
+# What finding the table by its name adds: the catalog's hint and probe, the second beside the table's hint.
+BY_NAME_ROUNDS, BY_NAME_REQUESTS = 1, 2
 # Where upserts have left runs over all keys, all of them are asked.
-ROUNDS_AFTER_UPSERTS_MAX = 6
+ROUNDS_AFTER_UPSERTS_MAX = 5
 ROUND_TRIP = 0.1
 
 
