@@ -2,7 +2,7 @@
 //!
 //! This module is private to the package: `spiral/*.py` gives it keywords, defaults and documentation. It also makes
 //! pyarrow's objects of what is returned here: pyarrow gives the interpreter's lock away for a moment, and a thread that
-//! the interpreter's end catches just then must not lie under frames of Rust (see [`ending`]).
+//! the interpreter's end catches just then must not lie under frames of Rust (see `ending`).
 
 mod client;
 mod ending;
