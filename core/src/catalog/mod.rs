@@ -1,7 +1,7 @@
 //! The catalog of a root: what its tables are called.
 //!
 //! Names are project, dataset and table; they move and may be given again, while a table's id is permanent and names its
-//! folder. The catalog is a [`crate::map`] in the root's folder `catalog`, so a rename is one commit that copies
+//! folder. The catalog is a map of versions in the root's folder `catalog`, so a rename is one commit that copies
 //! nothing, and of operations that contradict each other exactly one wins. Reading it lists nothing: a copy of a root on
 //! any web server opens by name.
 
