@@ -139,7 +139,7 @@ impl Client {
         })
     }
 
-    /// Opens a table at its newest version.
+    /// Opens a table. What is read from it then is its newest version.
     ///
     /// # Errors
     /// `InvalidName`, `TableNotFound`, `NewerFormat`, the store's codes.
@@ -152,7 +152,7 @@ impl Client {
     pub fn table_at_root(&self) -> Work<Table> {
         let Root { folder, table: options, caches, .. } = &*self.root;
         let name = folder.root().filename().unwrap_or("table").to_owned();
-        self.handle(&name, table::Table::open(folder.clone(), options.clone(), caches.clone()))
+        self.handle(&name, table::Table::open_at_hint(folder.clone(), options.clone(), caches.clone()))
     }
 
     /// Makes a handle of an engine's table, on the side of whoever waits for it.

@@ -110,7 +110,8 @@ async fn one_key(root: &Path, found: &[arrow_array::RecordBatch]) -> Result<()> 
         .table(TABLE)
         .await?
         .engine()
-        .snapshot()
+        .refresh()
+        .await?
         .scan()
         .select([ColumnPath::parse("destination")?])
         .with_filter(parse(&format!("origin = '{origin}' and departure = '{departure}'"))?)
@@ -124,7 +125,7 @@ async fn one_key(root: &Path, found: &[arrow_array::RecordBatch]) -> Result<()> 
     let words = [origin, departure, destination, "0".to_owned()];
     let cold_client = client(root)?;
     let cold = cold_client.table(TABLE).await?.engine().clone();
-    let plan = cold.snapshot().scan().plan().await?;
+    let plan = cold.refresh().await?.scan().plan().await?;
     let taken = plan.take(&key_batch(cold.key_schema(), &words)?).await?;
     let spent = cold.store().meter().snapshot();
     say(&format!("$ spiral get flights {} '{}' {} {}", words[0], words[1], words[2], words[3]))?;

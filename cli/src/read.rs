@@ -20,10 +20,11 @@ use crate::{open, output};
 /// The version of a table that a command reads.
 pub(crate) async fn snapshot(client: &Client, table: &str, asof: Option<&str>) -> Result<Snapshot> {
     let opened = open::table(client, table).await?;
-    match asof {
-        None => Ok(opened.snapshot()),
-        Some(text) => opened.snapshot_asof(asof_text(text)?).await.map_err(|error| error.with_table(table)),
-    }
+    let found = match asof {
+        None => opened.refresh().await,
+        Some(text) => opened.snapshot_asof(asof_text(text)?).await,
+    };
+    found.map_err(|error| error.with_table(table))
 }
 
 fn narrowed(snapshot: &Snapshot, select: &[String], filter: Option<&str>) -> Result<Scan> {

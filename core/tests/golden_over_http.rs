@@ -27,9 +27,10 @@ use object_store::{
 };
 use send_wrapper::SendWrapper;
 use serde_json::Value as Json;
+use spiral_core::catalog::Catalog;
 use spiral_core::runtime::{CurrentThread, Host};
 use spiral_core::store::Store;
-use spiral_core::table::{Asof, Caches, Snapshot, Table, TableOptions};
+use spiral_core::table::{Asof, Caches, Snapshot, TableOptions};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -171,23 +172,29 @@ async fn check(snapshot: &Snapshot, expected: &Json, entry: &str) {
     }
 }
 
-/// The steps that scan whole versions: those of all cells, and how many of them there were.
+/// Whether a step scans a whole version of table `t`: with nothing but the version, and all cells or their number.
+fn is_whole_scan(step: &Json) -> bool {
+    let keys = step.as_object().unwrap().keys();
+    step["do"] == "scan" && keys.map(String::as_str).all(|key| ["do", "expect", "asof"].contains(&key))
+}
+
+/// The steps that scan whole versions, of which the last one still stands; how many there were.
 async fn check_entry(runtime: &CurrentThread, url: &str, entry: &Json) -> usize {
     let name = entry["name"].as_str().unwrap();
-    let store = Store::new(Arc::new(Web(format!("{url}/{name}/default"))), Path::from("t"), runtime.runtime());
-    let table = Table::open(store, TableOptions::default(), Caches::default()).await.unwrap();
     let steps = entry["steps"].as_array().unwrap();
+    if !steps.iter().any(is_whole_scan) {
+        return 0;
+    }
+    let root = Store::new(Arc::new(Web(url.to_owned())), Path::from(name), runtime.runtime());
+    let catalog = Catalog::new(&root, TableOptions::default(), Caches::default());
+    let table = catalog.table(&"t".parse().unwrap()).await.unwrap();
     let last_change =
         steps.iter().rposition(|step| !matches!(step["do"].as_str(), Some("scan" | "take" | "schema" | "history")));
     let mut checked = 0;
-    for (at, step) in steps.iter().enumerate() {
-        let whole = step.as_object().unwrap().keys().all(|key| ["do", "expect", "asof"].contains(&key.as_str()));
-        if step["do"] != "scan" || !whole {
-            continue;
-        }
+    for (at, step) in steps.iter().enumerate().filter(|(_, step)| is_whole_scan(step)) {
         let snapshot = match step["asof"].as_u64() {
             Some(version) => table.snapshot_asof(Asof::Version(version)).await.unwrap(),
-            None if Some(at) > last_change => table.snapshot(),
+            None if Some(at) > last_change => table.refresh().await.unwrap(),
             None => continue,
         };
         check(&snapshot, &step["expect"], name).await;

@@ -20,7 +20,7 @@ use spiral_core::expr::parse;
 use spiral_core::key::{KeyRange, KeyRanges, KeySchema, key_from_values};
 use spiral_core::runtime::CurrentThread;
 use spiral_core::scan::Scan;
-use spiral_core::store::{Store, StorePolicy};
+use spiral_core::store::Store;
 use spiral_core::table::{Caches, CreateOptions, Table, TableOptions};
 use spiral_core::types::ColumnPath;
 
@@ -198,7 +198,7 @@ fn overlapping_runs_of_many_stripes_read_as_the_model_says() {
 #[test]
 fn overlapping_runs_read_the_same_on_threads() {
     let pool = spiral_core::runtime::ThreadPool::new(3).unwrap();
-    let policy = StorePolicy { ranges_at_once: true, ..StorePolicy::default() };
+    let policy = spiral_core::store::StorePolicy { ranges_at_once: true, ..Default::default() };
     let at_once = Store::with_policy(Arc::new(InMemory::new()), Path::from("t"), pool.runtime(), policy);
     pool.block_on(history(at_once));
 }

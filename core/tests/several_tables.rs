@@ -8,6 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate spiral_on_wasm;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -108,8 +108,8 @@ impl Catalog {
         bail!(Code::LimitExceeded, "{IDS_MAX} new table ids are taken")
     }
 
-    /// Opens a table at its newest version. The table is opened in the same rounds in which the catalog is looked at for
-    /// newer versions, so a table of a known name costs no round more than its own.
+    /// Opens a table, as [`Table::open_at_hint`] does, in the same round in which the catalog is looked at for newer
+    /// versions: a table of a known name costs no round more than its own.
     ///
     /// # Errors
     /// `TableNotFound`, `NewerFormat`, `Corrupt`, the store's codes.
@@ -130,7 +130,7 @@ impl Catalog {
     }
 
     async fn open(&self, id: &str) -> Result<Table> {
-        let opened = Table::open(self.tables.child(id)?, self.options.clone(), self.caches.clone()).await;
+        let opened = Table::open_at_hint(self.tables.child(id)?, self.options.clone(), self.caches.clone()).await;
         opened.map_err(|error| match error.code() {
             Code::TableNotFound => {
                 Error::new(Code::TableNotFound, format!("the catalog names the table, but tables/{id} is missing"))

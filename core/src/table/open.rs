@@ -89,9 +89,28 @@ impl Table {
         Self::open_log(Log::new(store.clone()), store, options, caches).await
     }
 
+    /// Opens the table in the folder of `store` at the version that its hint knows, or at the newest where there is no
+    /// hint. That saves the round that looks for newer versions, which [`Table::refresh`] makes anyway when they matter.
+    ///
+    /// # Errors
+    /// Those of [`Table::open`].
+    pub async fn open_at_hint(store: Store, options: TableOptions, caches: Caches) -> Result<Self> {
+        let map = VersionedMap::new(Log::new(store.clone()), store, Arc::clone(&caches.pages));
+        map.begin().await?;
+        if map.state().version == 0 {
+            map.catch_up().await?;
+        }
+        Self::existing(map, options, caches).await
+    }
+
     pub(super) async fn open_log(log: Log, store: Store, options: TableOptions, caches: Caches) -> Result<Self> {
         let map = VersionedMap::new(log, store, Arc::clone(&caches.pages));
-        if map.open().await?.version == 0 {
+        map.open().await?;
+        Self::existing(map, options, caches).await
+    }
+
+    async fn existing(map: VersionedMap, options: TableOptions, caches: Caches) -> Result<Self> {
+        if map.state().version == 0 {
             return Err(Error::new(Code::TableNotFound, "no table exists here: check the address, or create one"));
         }
         Self::on(map, options, caches).await
