@@ -87,6 +87,11 @@ impl Plan {
         &self.context.schema
     }
 
+    /// Pieces of work that are begun before the first of them is done.
+    pub(super) fn readahead(&self) -> usize {
+        self.readahead.max(1)
+    }
+
     /// Whether the scan certainly has no rows. May be false although there are none.
     pub fn is_empty(&self) -> bool {
         self.context.bound.ranges.is_empty() || self.context.sources.list.iter().all(|source| source.tombstone)
@@ -112,7 +117,7 @@ impl Plan {
             let task = context.runtime.spawn_task(run(Arc::clone(&context), Arc::clone(&stripes), morsel));
             async move { task.await? }
         };
-        let readahead = self.readahead.max(1);
+        let readahead = self.readahead();
         let groups = match self.limit {
             Some(limit) => up_to(morsels.boxed(), limit, filtered, readahead, run_one).boxed(),
             None => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow_schema::SchemaRef;
 use futures::future::{join, join_all, try_join_all};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::execute::stripes;
 use super::keys::read_stripes;
@@ -14,7 +15,11 @@ use super::source::{Body, Source};
 use crate::bail;
 use crate::error::{Code, Result};
 use crate::key::{KeyRows, SortedCheck};
+use crate::runtime::RuntimeExt;
 use crate::transaction::ingest::same_kind;
+
+/// Cells that are looked up together. Each may lie in a block of its own, so this bounds the memory of a take.
+const CELLS_TOGETHER: usize = 4 << 10;
 
 /// With more runs than this, indexes of values are read only for those that hold a key.
 const INDEXES_AHEAD_MAX: usize = 16;
@@ -44,28 +49,49 @@ impl Plan {
     pub async fn take(&self, keys: &RecordBatch) -> Result<Taken> {
         let asked = self.key_rows(keys)?;
         let (unique, place) = sorted_unique(&asked)?;
-        let context = self.context();
-        let list = &context.sources.list;
-        let located = try_join_all(list.iter().map(|source| self.locate(source, &unique))).await?;
-        let (mut sources, mut inputs, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for (source, Located { rows, keys }) in located.into_iter().enumerate() {
-            if rows.is_empty() {
-                continue;
-            }
-            let member = unique.take(&UInt32Array::from(keys.clone()))?;
-            sources.push(source);
-            inputs.push(Input { keys: member, begin: 0, located: Some(rows), shares: (false, false) });
-            places.push(keys);
-        }
-        let overlap = Overlap::of_places(context, stripes(), sources, inputs, &places, unique.len());
-        let found = overlap.assemble().await?;
+        let found = self.find(&unique).await?;
         // Runs outside of the plan's ranges were left out: what is found there may be stale.
+        let context = self.context();
         let (ranges, schema) = (context.bound.ranges.clone(), self.schema());
         let work = context.work(move |_| {
-            let inside = |key: u32| ranges.is_all() || ranges.contains(unique.key(key as usize).as_bytes());
+            let inside = |key: usize| ranges.is_all() || ranges.contains(unique.key(key).as_bytes());
             in_order_asked(&found, &schema, unique.len(), &place, inside)
         });
         work.await
+    }
+
+    /// Finds sorted keys, a piece of them after another. Batches come with the place of their piece among the keys.
+    async fn find(&self, keys: &KeyRows) -> Result<Vec<(usize, Assembled)>> {
+        let columns = self.context().bound.values.len() + self.key_schema().len();
+        let together = (CELLS_TOGETHER / columns).max(1);
+        if keys.len() <= together {
+            return self.find_piece(keys, 0).await;
+        }
+        let pieces = stream::iter((0..keys.len()).step_by(together)).map(|begin| {
+            let (plan, piece) = (self.clone(), keys.slice(begin, together.min(keys.len() - begin)));
+            // A task each, so that a store that blocks, as a folder does, holds up none of the others.
+            let task = self.context().runtime.spawn_task(async move { plan.find_piece(&piece, begin).await });
+            async move { task.await? }
+        });
+        pieces.buffered(self.readahead()).try_concat().await
+    }
+
+    async fn find_piece(&self, keys: &KeyRows, begin: usize) -> Result<Vec<(usize, Assembled)>> {
+        let context = self.context();
+        let list = &context.sources.list;
+        let located = try_join_all(list.iter().map(|source| self.locate(source, keys))).await?;
+        let (mut sources, mut inputs, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (source, Located { rows, keys: found }) in located.into_iter().enumerate() {
+            if rows.is_empty() {
+                continue;
+            }
+            let member = keys.take(&UInt32Array::from(found.clone()))?;
+            sources.push(source);
+            inputs.push(Input { keys: member, begin: 0, located: Some(rows), shares: (false, false) });
+            places.push(found);
+        }
+        let overlap = Overlap::of_places(context, stripes(), sources, inputs, &places, keys.len());
+        Ok(overlap.assemble().await?.into_iter().map(|assembled| (begin, assembled)).collect())
     }
 
     /// The keys of a request in the table's types.
@@ -160,17 +186,17 @@ impl Plan {
 
 /// Puts rows found in key order into the order of the request.
 fn in_order_asked(
-    found: &[Assembled],
+    found: &[(usize, Assembled)],
     schema: &SchemaRef,
     keys: usize,
     place: &[u32],
-    inside: impl Fn(u32) -> bool,
+    inside: impl Fn(usize) -> bool,
 ) -> Result<Taken> {
     let mut row_of: Vec<Option<(usize, usize)>> = vec![None; keys];
-    for (batch, assembled) in found.iter().enumerate() {
+    for (batch, (begin, assembled)) in found.iter().enumerate() {
         let keys = assembled.rows.iter().flat_map(|stretch| stretch.begin..stretch.begin + stretch.len);
-        for (row, key) in keys.enumerate() {
-            row_of[key as usize] = inside(key).then_some((batch, row));
+        for (row, key) in keys.map(|key| begin + key as usize).enumerate() {
+            row_of[key] = inside(key).then_some((batch, row));
         }
     }
     let mut rows = Vec::with_capacity(place.len());
@@ -181,7 +207,7 @@ fn in_order_asked(
             positions.push(position);
         }
     }
-    let batches: Vec<&RecordBatch> = found.iter().map(|assembled| &assembled.batch).collect();
+    let batches: Vec<&RecordBatch> = found.iter().map(|(_, assembled)| &assembled.batch).collect();
     let rows = match batches[..] {
         [] => RecordBatch::new_empty(Arc::clone(schema)),
         [batch] if rows.len() == batch.num_rows() && rows.iter().enumerate().all(|(at, (_, row))| at == *row) => {
