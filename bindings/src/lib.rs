@@ -4,19 +4,15 @@
 //! tables with the runtime and caches that everything opened from it shares; every method takes `&self` and returns
 //! [`Work`] that runs on the client's runtime, whoever polls it, and is cancelled by dropping it.
 
-mod buffers;
 mod cancel;
 mod client;
-mod ipc;
 mod medium;
 mod options;
 mod plan;
-mod rows;
 mod scan;
 mod snapshot;
 mod table;
 mod transaction;
-mod value;
 mod work;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -34,21 +30,22 @@ mod on_tokio;
 #[cfg(not(target_arch = "wasm32"))]
 mod store_url;
 
-pub use buffers::{ColumnBuffers, Layout, column_buffers};
 pub use cancel::CancelToken;
 pub use client::{Client, ClientOptions};
 #[cfg(not(target_arch = "wasm32"))]
 pub use config::Config;
-pub use ipc::{batches_from_ipc, batches_to_ipc};
 pub use medium::{Medium, OpenedStore};
 #[cfg(not(target_arch = "wasm32"))]
 pub use on_tokio::Tokio;
 pub use options::{KeyBounds, KeyColumn, Metrics, ScanOptions, StringTypes, WriteOptions, asof_text};
 pub use plan::{Batches, Plan, Taken};
-pub use rows::{Row, RowTypes, batch_from_rows, key_batch, rows_from_batch};
 pub use scan::ScanTable;
 pub use snapshot::Snapshot;
 pub use spiral_core as core;
+pub use spiral_core::exchange::{
+    ColumnBuffers, Interval, Layout, Row, RowTypes, Value, array_from_values, batch_from_rows, batches_from_ipc,
+    batches_to_ipc, column_buffers, key_batch, rows_from_batch, type_text, values_from_array,
+};
 pub use spiral_core::table::{Asof, HistoryEntry};
 pub use spiral_core::transaction::CommitInfo;
 pub use spiral_core::{Code, Error, ErrorKind, Result};
@@ -56,5 +53,4 @@ pub use spiral_core::{Code, Error, ErrorKind, Result};
 pub use store_url::open_store;
 pub use table::{ColumnInfo, Table};
 pub use transaction::Transaction;
-pub use value::{Interval, Value, array_from_values, type_text, values_from_array};
 pub use work::Work;

@@ -1,13 +1,12 @@
 //! What users choose, in forms that every language can pass.
 
 use serde::{Deserialize, Serialize};
+use spiral_core::exchange::{Value, array_from_values, type_from_text, type_text};
 use spiral_core::key::{KeyRange, KeyRanges, KeyRows, KeySchema};
 use spiral_core::scan::PlanMetrics;
 use spiral_core::table::Asof;
 use spiral_core::types::OutputProfile;
 use spiral_core::{Code, Error, Result};
-
-use crate::value::{Value, array_from_values, type_from_text, type_text};
 
 /// Reads options from JSON. The message names what is wrong and quotes no value.
 pub(crate) fn from_json<T: serde::de::DeserializeOwned>(json: &str, what: &str) -> Result<T> {

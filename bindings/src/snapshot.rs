@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use spiral_core::Result;
+use spiral_core::exchange::RowTypes;
 use spiral_core::table::{self, Asof};
 
 use crate::options::ScanOptions;
@@ -48,6 +49,11 @@ impl Snapshot {
     pub fn schema(&self) -> Work<SchemaRef> {
         let engine = self.engine.clone();
         self.table.start(async move { engine.schema().await })
+    }
+
+    /// The types that rows written to this version's table have.
+    pub fn row_types(&self) -> Work<RowTypes> {
+        self.schema().map_ok(|schema| RowTypes::new(&schema))
     }
 
     /// All columns by their paths, key columns first.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{FieldRef, SchemaRef};
 use spiral_core::Result;
+use spiral_core::exchange::{Value, key_batch, type_text};
 use spiral_core::expr::parse;
 use spiral_core::table::{self, Asof, HistoryEntry};
 use spiral_core::transaction::{CommitInfo, WriteMode};
@@ -15,7 +16,6 @@ use crate::plan::Plan;
 use crate::scan;
 use crate::snapshot::{self, Snapshot};
 use crate::transaction::Transaction;
-use crate::value::type_text;
 use crate::work::{Subject, Work};
 
 /// A table. Clones are the same handle.
@@ -71,6 +71,14 @@ impl Table {
     /// The key columns.
     pub fn key_schema(&self) -> SchemaRef {
         Arc::new(self.engine.key_schema().to_arrow())
+    }
+
+    /// Keys as a batch of its key columns; see [`key_batch`].
+    ///
+    /// # Errors
+    /// As [`key_batch`].
+    pub fn key_batch(&self, keys: &[Vec<Value>]) -> Result<RecordBatch> {
+        key_batch(&self.key_schema(), keys)
     }
 
     /// What its work is about.

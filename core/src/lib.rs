@@ -7,6 +7,7 @@ extern crate spiral_on_wasm;
 pub mod catalog;
 pub(crate) mod compaction;
 pub mod error;
+pub mod exchange;
 pub mod expr;
 pub mod format;
 pub mod fragment;

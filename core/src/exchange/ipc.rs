@@ -5,7 +5,8 @@ use std::io::Cursor;
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_ipc::writer::StreamWriter;
-use spiral_core::{Code, Error, Result};
+
+use crate::{Code, Error, Result};
 
 /// First bytes of the IPC file format.
 const FILE_MAGIC: &[u8] = b"ARROW1";

@@ -6,9 +6,11 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::OffsetBuffer;
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
-use spiral_core::Result;
 
-use crate::value::{Value, plain_type, values_from_array};
+use super::names::plain_type;
+use super::read::values_from_array;
+use super::value::Value;
+use crate::Result;
 
 /// What the buffers of a column hold. It follows from the column's type alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
-use spiral_core::{Code, Error, Result};
 
-use crate::snapshot::Snapshot;
-use crate::table::Table;
-use crate::value::{Value, array_from_values, infer, type_from_text, untyped, values_from_array};
-use crate::work::Work;
+use super::build::array_from_values;
+use super::infer::infer;
+use super::names::type_from_text;
+use super::read::values_from_array;
+use super::value::Value;
+use crate::{Code, Error, Result};
 
 /// Named values.
 pub type Row = Vec<(Arc<str>, Value)>;
@@ -54,13 +55,6 @@ impl RowTypes {
     }
 }
 
-impl Snapshot {
-    /// The types that rows written to this version's table have.
-    pub fn row_types(&self) -> Work<RowTypes> {
-        self.schema().map_ok(|schema| RowTypes::new(&schema))
-    }
-}
-
 /// Rows as one batch. Columns that no row names are left out; a row that does not name a column which others name
 /// gets a null there. Columns without a declared type take that of their values: whole numbers `int64`, others
 /// `float64`, text `utf8`, bytes `binary`, objects structs (column groups).
@@ -98,7 +92,8 @@ fn column(name: &str, values: &[&Value], known: Option<&FieldRef>) -> Result<(Fi
         None => infer(name, values)?,
     };
     let array = match &data_type {
-        DataType::Null => untyped(values.len()),
+        // Without any type yet: all values are null.
+        DataType::Null => Arc::new(NullArray::new(values.len())),
         data_type => array_from_values(name, data_type, values.iter().copied())?,
     };
     let field = match known {
@@ -174,14 +169,4 @@ pub fn key_batch(schema: &SchemaRef, keys: &[Vec<Value>]) -> Result<RecordBatch>
         return Err(Error::new(Code::NullKey, "no part of a key is null"));
     }
     Ok(RecordBatch::try_new(Arc::clone(schema), arrays)?)
-}
-
-impl Table {
-    /// Keys as a batch of this table's key columns; see [`key_batch`].
-    ///
-    /// # Errors
-    /// As [`key_batch`].
-    pub fn key_batch(&self, keys: &[Vec<Value>]) -> Result<RecordBatch> {
-        key_batch(&self.key_schema(), keys)
-    }
 }

@@ -1,0 +1,28 @@
+//! Arrow data of users as plain values, rows, buffers and messages, and back, for hosts without an Arrow library.
+//!
+//! Every language asks for these, and none of them is about a language: a value that one binding reads differently from
+//! another would be a table that changes with its reader. [`Value`] is one cell, bit for bit; [`Row`] is a list of named
+//! values; [`ColumnBuffers`] is a column in one copy instead of one value per cell; IPC messages carry batches whole.
+
+mod buffers;
+mod build;
+mod infer;
+mod ipc;
+mod moments;
+mod names;
+mod nested;
+mod number;
+mod read;
+mod rows;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use buffers::{ColumnBuffers, Layout, column_buffers};
+pub use build::array_from_values;
+pub use ipc::{batches_from_ipc, batches_to_ipc};
+pub use names::{type_from_text, type_text};
+pub use read::values_from_array;
+pub use rows::{Row, RowTypes, batch_from_rows, key_batch, rows_from_batch};
+pub use value::{Interval, Value};
