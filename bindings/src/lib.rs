@@ -6,6 +6,8 @@
 
 mod cancel;
 mod client;
+mod feed;
+mod json;
 mod medium;
 mod options;
 mod plan;
@@ -34,17 +36,20 @@ pub use cancel::CancelToken;
 pub use client::{Client, ClientOptions};
 #[cfg(not(target_arch = "wasm32"))]
 pub use config::Config;
+pub use feed::{Feed, Piece, Pieces};
+pub use json::{codes_json, columns_json, commit_json, error_json, history_json, metrics_json};
 pub use medium::{Medium, OpenedStore};
 #[cfg(not(target_arch = "wasm32"))]
 pub use on_tokio::Tokio;
-pub use options::{KeyBounds, KeyColumn, Metrics, ScanOptions, StringTypes, WriteOptions, asof_text};
+pub use options::{KeyColumn, Metrics, ScanOptions, StringTypes, WriteOptions, asof, asof_text, columns_from_json};
 pub use plan::{Batches, Plan, Taken};
 pub use scan::ScanTable;
 pub use snapshot::Snapshot;
 pub use spiral_core as core;
 pub use spiral_core::exchange::{
-    ColumnBuffers, Interval, Layout, Row, RowTypes, Value, array_from_values, batch_from_rows, batches_from_ipc,
-    batches_to_ipc, column_buffers, key_batch, rows_from_batch, type_text, values_from_array,
+    ColumnBuffers, Interval, KeyBounds, Layout, Row, RowTypes, Value, array_from_values, batch_from_rows,
+    batches_from_ipc, batches_to_ipc, column_buffers, key_batch, pack_column, rows_from_batch, type_text, unpack_keys,
+    unpack_rows, values_from_array,
 };
 pub use spiral_core::table::{Asof, HistoryEntry};
 pub use spiral_core::transaction::CommitInfo;

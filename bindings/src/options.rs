@@ -1,8 +1,8 @@
 //! What users choose, in forms that every language can pass.
 
 use serde::{Deserialize, Serialize};
-use spiral_core::exchange::{Value, array_from_values, type_from_text, type_text};
-use spiral_core::key::{KeyRange, KeyRanges, KeyRows, KeySchema};
+use spiral_core::exchange::{KeyBounds, Value, type_from_text, type_text, unpack_keys};
+use spiral_core::key::{KeyRanges, KeySchema};
 use spiral_core::scan::PlanMetrics;
 use spiral_core::table::Asof;
 use spiral_core::types::OutputProfile;
@@ -46,6 +46,14 @@ impl KeyColumn {
     }
 }
 
+/// Columns by their names and types, from a JSON array of `{"name": …, "type": …}`.
+///
+/// # Errors
+/// `InvalidArgument` for anything else.
+pub fn columns_from_json(json: &str) -> Result<Vec<KeyColumn>> {
+    from_json(json, "list of columns and types")
+}
+
 pub(crate) fn key_schema(columns: &[KeyColumn]) -> Result<KeySchema> {
     let typed = columns
         .iter()
@@ -85,40 +93,6 @@ impl From<StringTypes> for OutputProfile {
     }
 }
 
-/// Rows between two keys. A bound may name only the first parts of a key.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct KeyBounds {
-    /// The first key, included; from the first row when absent.
-    pub begin: Option<Vec<Value>>,
-    /// The end, excluded; to the last row when absent.
-    pub end: Option<Vec<Value>>,
-}
-
-impl KeyBounds {
-    fn range(&self, schema: &KeySchema) -> Result<KeyRange> {
-        let key = |parts: &Option<Vec<Value>>| parts.as_ref().map(|parts| key_prefix(schema, parts)).transpose();
-        Ok(KeyRange::new(key(&self.begin)?, key(&self.end)?))
-    }
-}
-
-/// The key of the first parts of a key schema.
-fn key_prefix(schema: &KeySchema, parts: &[Value]) -> Result<spiral_core::key::Key> {
-    if parts.is_empty() || parts.len() > schema.len() {
-        return Err(Error::new(
-            Code::InvalidArgument,
-            format!("a bound names 1 to {} parts of the key, not {}", schema.len(), parts.len()),
-        ));
-    }
-    let fields = &schema.fields()[..parts.len()];
-    let shorter = KeySchema::try_new(fields.iter().map(|field| (field.name().clone(), field.data_type().clone())))?;
-    let columns = fields
-        .iter()
-        .zip(parts)
-        .map(|(field, value)| array_from_values(field.name(), field.data_type(), [value]))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(KeyRows::try_new(shorter, &columns)?.key(0))
-}
-
 /// What to read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -154,6 +128,22 @@ impl ScanOptions {
         from_json(json, "scan options")
     }
 
+    /// These options for the rows between two keys.
+    pub fn between(mut self, begin: Option<Vec<Value>>, end: Option<Vec<Value>>) -> Self {
+        let bounds = KeyBounds { begin, end };
+        self.range = (bounds != KeyBounds::default()).then_some(bounds);
+        self
+    }
+
+    /// Options from JSON, between two keys that [`unpack_keys`] reads.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is no option, or no key.
+    pub fn packed(json: &str, begin: Option<&[u8]>, end: Option<&[u8]>) -> Result<Self> {
+        let key = |bytes: &[u8]| unpack_keys(bytes).map(|mut keys| keys.pop().unwrap_or_default());
+        Ok(Self::from_json(json)?.between(begin.map(key).transpose()?, end.map(key).transpose()?))
+    }
+
     pub(crate) fn ranges(&self, schema: &KeySchema) -> Result<KeyRanges> {
         match &self.range {
             None => Ok(KeyRanges::all()),
@@ -186,6 +176,14 @@ pub fn asof_text(text: &str) -> Result<Asof> {
                 format!("{text:?} is neither a version nor a time like 2026-01-31T12:00:00Z"),
             )
         })
+}
+
+/// What [`asof_text`] reads, if there is a text.
+///
+/// # Errors
+/// As [`asof_text`].
+pub fn asof(text: Option<&str>) -> Result<Option<Asof>> {
+    text.map(asof_text).transpose()
 }
 
 /// What a plan and its streams cost so far. Times are seconds, summed over parallel work.

@@ -7,12 +7,14 @@ use arrow_schema::SchemaRef;
 use futures::channel::mpsc;
 use futures::lock::Mutex;
 use futures::{SinkExt, StreamExt};
+use spiral_core::exchange::{Value, key_batch};
 use spiral_core::runtime::{RuntimeExt, Task};
 use spiral_core::scan;
 use spiral_core::{Code, Error, Result};
 
 use crate::options::Metrics;
 use crate::snapshot::Snapshot;
+use crate::table::{ColumnInfo, columns_of};
 use crate::work::{Subject, Work};
 
 pub use spiral_core::scan::Taken;
@@ -43,6 +45,12 @@ impl Plan {
     /// The key columns of the tables.
     pub fn key_schema(&self) -> SchemaRef {
         Arc::new(self.engine.key_schema().to_arrow())
+    }
+
+    /// The columns of the batches by their names.
+    pub fn columns(&self) -> Vec<ColumnInfo> {
+        let keys = self.key_schema();
+        columns_of(&self.schema(), |name| keys.fields().find(name).is_some())
     }
 
     /// Whether the scan certainly has no rows. May be false although there are none.
@@ -79,6 +87,17 @@ impl Plan {
     pub fn take(&self, keys: RecordBatch) -> Work<Taken> {
         let plan = self.engine.clone();
         self.subject.start(async move { plan.take(&keys).await })
+    }
+
+    /// As [`Plan::take`], of keys as single values.
+    ///
+    /// # Errors
+    /// As [`key_batch`], then those of [`Plan::take`].
+    pub fn take_keys(&self, keys: &[Vec<Value>]) -> Work<Taken> {
+        match key_batch(&self.key_schema(), keys) {
+            Ok(keys) => self.take(keys),
+            Err(error) => self.subject.start(async move { Err(error) }),
+        }
     }
 }
 

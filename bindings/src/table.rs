@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{FieldRef, SchemaRef};
+use arrow_schema::{FieldRef, Schema, SchemaRef};
 use spiral_core::Result;
-use spiral_core::exchange::{Value, key_batch, type_text};
+use spiral_core::exchange::{RowTypes, Value, key_batch, type_text};
 use spiral_core::expr::parse;
 use spiral_core::table::{self, Asof, HistoryEntry};
 use spiral_core::transaction::{CommitInfo, WriteMode};
 
 use crate::client::Client;
-use crate::options::{ScanOptions, WriteOptions};
+use crate::options::{KeyColumn, ScanOptions, WriteOptions};
 use crate::plan::Plan;
 use crate::scan;
 use crate::snapshot::{self, Snapshot};
@@ -43,6 +43,12 @@ pub(crate) fn column_info(path: String, field: FieldRef, is_key: bool) -> Column
     ColumnInfo { path, type_name: type_text(field.data_type()), field, is_key }
 }
 
+/// The columns of a schema, and whether each is part of the key.
+pub(crate) fn columns_of(schema: &Schema, is_key: impl Fn(&str) -> bool) -> Vec<ColumnInfo> {
+    let info = |field: &FieldRef| column_info(field.name().clone(), Arc::clone(field), is_key(field.name()));
+    schema.fields().iter().map(info).collect()
+}
+
 impl Table {
     pub(crate) fn new(client: Client, name: String, engine: table::Table) -> Self {
         Self { client, name: name.into(), engine }
@@ -71,6 +77,24 @@ impl Table {
     /// The key columns.
     pub fn key_schema(&self) -> SchemaRef {
         Arc::new(self.engine.key_schema().to_arrow())
+    }
+
+    /// The key columns by their names.
+    pub fn key_columns(&self) -> Vec<ColumnInfo> {
+        columns_of(&self.key_schema(), |_| true)
+    }
+
+    /// The types that rows for this table take: those of its newest version, then the declared ones.
+    ///
+    /// # Errors
+    /// `InvalidExpression` for what is no type, those of [`Table::snapshot`].
+    pub fn row_types(&self, declared: Vec<KeyColumn>) -> Work<RowTypes> {
+        let engine = self.engine.clone();
+        self.start(async move {
+            let mut types = RowTypes::new(&*engine.refresh().await?.schema().await?);
+            declared.iter().try_for_each(|column| types.declare(&column.name, &column.data_type))?;
+            Ok(types)
+        })
     }
 
     /// Keys as a batch of its key columns; see [`key_batch`].
@@ -150,6 +174,17 @@ impl Table {
             transaction.delete(futures::stream::iter(keys.into_iter().map(Ok))).await?;
             transaction.commit().await
         })
+    }
+
+    /// As [`Table::delete`], of keys as single values.
+    ///
+    /// # Errors
+    /// As [`key_batch`], then those of a commit.
+    pub fn delete_keys(&self, keys: &[Vec<Value>]) -> Work<CommitInfo> {
+        match self.key_batch(keys) {
+            Ok(keys) => self.delete(vec![keys]),
+            Err(error) => self.start(async move { Err(error) }),
+        }
     }
 
     /// Deletes the rows for which a filter is true.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use futures::lock::Mutex;
+use spiral_core::exchange::Value;
 use spiral_core::expr::parse;
 use spiral_core::transaction::{self, CommitInfo};
 use spiral_core::{Code, Error, Result};
@@ -69,6 +70,17 @@ impl Transaction {
             let keys = futures::stream::iter(keys.into_iter().map(Ok));
             open.as_mut().ok_or_else(ended)?.delete(keys).await
         })
+    }
+
+    /// As [`Transaction::delete`], of keys as single values.
+    ///
+    /// # Errors
+    /// As [`Table::key_batch`].
+    pub fn delete_keys(&self, keys: &[Vec<Value>]) -> Work<()> {
+        match self.table.key_batch(keys) {
+            Ok(keys) => self.delete(vec![keys]),
+            Err(error) => self.table.start(async move { Err(error) }),
+        }
     }
 
     /// Deletes the rows that a filter selects in the version that the commit lands on; rows that this transaction

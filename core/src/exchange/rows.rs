@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use super::build::array_from_values;
 use super::infer::infer;
 use super::names::type_from_text;
 use super::read::values_from_array;
 use super::value::Value;
-use crate::{Code, Error, Result};
+use crate::Result;
 
 /// Named values.
 pub type Row = Vec<(Arc<str>, Value)>;
@@ -144,29 +144,4 @@ pub fn rows_from_batch(batch: &RecordBatch) -> Result<Vec<Row>> {
     Ok((0..batch.num_rows())
         .map(|row| names.iter().cloned().zip(columns.iter_mut().map(|column| take(row, column))).collect())
         .collect())
-}
-
-/// Keys as a batch of a table's key columns. Each key has one value per key column, in their order.
-///
-/// # Errors
-/// `InvalidArgument` for a key with another number of parts, `TypeMismatch` for a value of another type.
-pub fn key_batch(schema: &SchemaRef, keys: &[Vec<Value>]) -> Result<RecordBatch> {
-    for key in keys {
-        if key.len() != schema.fields().len() {
-            let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-            let (parts, given) = (names.len(), key.len());
-            let message = format!("a key has {parts} parts ({}), {given} were given", names.join(", "));
-            return Err(Error::new(Code::InvalidArgument, message));
-        }
-    }
-    let arrays = schema
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(part, field)| array_from_values(field.name(), field.data_type(), keys.iter().map(|key| &key[part])))
-        .collect::<Result<Vec<_>>>()?;
-    if arrays.iter().any(|array| array.null_count() > 0) {
-        return Err(Error::new(Code::NullKey, "no part of a key is null"));
-    }
-    Ok(RecordBatch::try_new(Arc::clone(schema), arrays)?)
 }
