@@ -1,2 +1,6 @@
 "use strict";
-module.exports = require("./lib/spiral.js");
+const { connect } = require("./lib/connect.js");
+const { errorOf, invalid, cancelled, ...errors } = require("./lib/errors.js");
+const { clientOf, ...handles } = require("./lib/spiral.js");
+
+module.exports = { connect, ...handles, ...errors };

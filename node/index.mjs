@@ -1,5 +1,5 @@
 // The same module for `import` as for `require`: two would have classes of errors each.
-import spiral from "./lib/spiral.js";
+import spiral from "./index.js";
 
 export default spiral;
 export const { connect, Client, Table, Snapshot, Plan, Batch, Taken, Transaction } = spiral;

@@ -94,3 +94,50 @@ impl Pieces {
         batches.chain(end.filter_map(futures::future::ready))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use futures::executor::block_on;
+    use futures::future::join;
+    use spiral_core::exchange::Value;
+
+    use super::*;
+
+    fn piece(id: i64) -> Piece {
+        let row = vec![("id".into(), Value::Int(id))];
+        Piece::Batch(batch_from_rows(&[row], &RowTypes::default()).unwrap())
+    }
+
+    /// What a write gets that takes everything, while pieces are fed to it.
+    fn written(end: impl FnOnce(&Feed)) -> Vec<Result<RecordBatch>> {
+        let (feed, pieces) = Feed::new();
+        let feeding = async move {
+            for id in 0..3 {
+                assert!(feed.push(piece(id)).await);
+            }
+            end(&feed);
+        };
+        block_on(join(pieces.batches(RowTypes::default()).collect(), feeding)).0
+    }
+
+    #[test]
+    fn a_write_commits_what_was_fed_only_if_the_feed_came_to_its_end() {
+        let whole = written(Feed::end);
+        assert_eq!((whole.len(), whole.iter().all(Result::is_ok)), (3, true));
+        for abandoned in [written(Feed::abandon), written(|_| ())] {
+            assert_eq!(abandoned.last().unwrap().as_ref().unwrap_err().code(), Code::Cancelled);
+        }
+    }
+
+    #[test]
+    fn a_feed_waits_until_its_piece_is_taken_and_tells_when_no_more_are_wanted() {
+        block_on(async {
+            let (feed, pieces) = Feed::new();
+            let mut waiting = Box::pin(feed.push(piece(1)));
+            assert_eq!((&mut waiting).now_or_never(), None);
+            drop(pieces);
+            assert!(!feed.push(piece(2)).await);
+        });
+    }
+}

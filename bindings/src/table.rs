@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{FieldRef, Schema, SchemaRef};
+use serde::Serialize;
 use spiral_core::Result;
 use spiral_core::exchange::{RowTypes, Value, key_batch, type_text};
 use spiral_core::expr::parse;
@@ -27,15 +28,18 @@ pub struct Table {
 }
 
 /// A column as users see it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ColumnInfo {
     /// Dotted path.
     pub path: String,
     /// Name of the type.
+    #[serde(rename = "type")]
     pub type_name: String,
     /// The Arrow field.
+    #[serde(skip)]
     pub field: FieldRef,
     /// Whether it is part of the key.
+    #[serde(rename = "key")]
     pub is_key: bool,
 }
 

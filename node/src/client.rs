@@ -1,19 +1,19 @@
 //! Roots of tables.
 
-use napi::bindgen_prelude::{Array, Env, PromiseRaw};
+use napi::bindgen_prelude::{Env, PromiseRaw, Uint8Array};
 use napi_derive::napi;
-use spiral_bindings::{self as facade, ClientOptions, KeyColumn};
+use spiral_bindings::{self as facade, ClientOptions, ScanOptions, asof, columns_from_json};
 
 use crate::errors::thrown;
 use crate::handle::{Cancel, Held};
 use crate::plan::Plan;
-use crate::table::{Snapshot, Table, asof, scan_options};
+use crate::table::{Snapshot, Table};
 
 /// Opens a root. `options` is JSON.
 #[napi]
 pub(crate) fn connect(url: String, options: String) -> napi::Result<Client> {
     let client = ClientOptions::from_json(&options).and_then(|options| facade::Client::connect(&url, &options));
-    Ok(Client { held: Held::new(client.map_err(|error| thrown(&error))?) })
+    Ok(Client { held: Held::new(client.map_err(thrown)?) })
 }
 
 #[napi]
@@ -33,17 +33,17 @@ impl Client {
         Ok(self.held.get()?.url().to_owned())
     }
 
-    /// `keys` is a list of names and types in turns.
+    /// `keys` are columns as JSON.
     #[napi]
     pub fn create_table<'env>(
         &self,
         env: &'env Env,
         name: String,
-        keys: Vec<String>,
+        keys: String,
         exist_ok: bool,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, Table>> {
-        let keys: Vec<_> = keys.chunks(2).map(|pair| KeyColumn::new(&*pair[0], &*pair[1])).collect();
+        let keys = columns_from_json(&keys).map_err(thrown)?;
         let creating = self.held.get()?.create_table(&name, &keys, exist_ok);
         cancel.promise(env, async move { creating.await.map(Table::new) })
     }
@@ -60,17 +60,18 @@ impl Client {
         cancel.promise(env, async move { opening.await.map(Table::new) })
     }
 
+    /// `options` is JSON, `begin` and `end` are packed keys.
     #[napi]
     pub fn scan<'env>(
         &self,
         env: &'env Env,
         tables: &ScanTables,
         options: String,
-        begin: Option<Array<'env>>,
-        end: Option<Array<'env>>,
+        begin: Option<Uint8Array>,
+        end: Option<Uint8Array>,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, Plan>> {
-        let options = scan_options(&options, begin, end)?;
+        let options = ScanOptions::packed(&options, begin.as_deref(), end.as_deref()).map_err(thrown)?;
         let planning = self.held.get()?.scan(tables.list.clone(), options, tables.asof);
         cancel.promise(env, async move { planning.await.map(Plan::new) })
     }
@@ -113,7 +114,7 @@ pub struct ScanTables {
 impl ScanTables {
     #[napi(constructor)]
     pub fn new(version: Option<String>) -> napi::Result<Self> {
-        Ok(Self { list: Vec::new(), asof: asof(version.as_deref())? })
+        Ok(Self { list: Vec::new(), asof: asof(version.as_deref()).map_err(thrown)? })
     }
 
     #[napi]

@@ -58,7 +58,7 @@ impl Cancel {
         T: ToNapiValue + Send + 'static,
     {
         let token = self.token.clone();
-        env.spawn_future(async move { token.guard(work).await.map_err(|error| thrown(&error)) })
+        env.spawn_future(async move { token.guard(work).await.map_err(thrown) })
     }
 
     /// The promise of what is made of an operation's result on the thread of JavaScript.
@@ -73,6 +73,6 @@ impl Cancel {
         V: ToNapiValue,
     {
         let token = self.token.clone();
-        env.spawn_future_with_callback(async move { token.guard(work).await.map_err(|error| thrown(&error)) }, show)
+        env.spawn_future_with_callback(async move { token.guard(work).await.map_err(thrown) }, show)
     }
 }

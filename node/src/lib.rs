@@ -5,13 +5,11 @@
 #![cfg_attr(test, allow(dead_code, reason = "functions are registered with Node in other builds only"))]
 
 mod client;
-mod columns;
 mod errors;
 mod handle;
 mod plan;
 mod source;
 mod table;
-mod values;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,15 +1,12 @@
 //! Plans, and the batches that they stream.
 
 use arrow_array::{Array as _, RecordBatch};
-use napi::bindgen_prelude::{Array, Env, ObjectFinalize, PromiseRaw, Uint8Array};
+use napi::bindgen_prelude::{Env, ObjectFinalize, PromiseRaw, Uint8Array};
 use napi_derive::napi;
-use spiral_bindings::{self as facade, batches_to_ipc, key_batch};
+use spiral_bindings::{self as facade, batches_to_ipc, columns_json, metrics_json, pack_column, unpack_keys};
 
-use crate::columns::{Int64, column};
 use crate::errors::thrown;
 use crate::handle::{Cancel, Held};
-use crate::table::ColumnInfo;
-use crate::values::keys;
 
 #[napi]
 pub struct Plan {
@@ -29,10 +26,10 @@ impl Plan {
         self.held.free();
     }
 
+    /// As JSON.
     #[napi]
-    pub fn schema(&self) -> napi::Result<Vec<ColumnInfo>> {
-        let schema = self.held.get()?.schema();
-        Ok(schema.fields().iter().map(|field| ColumnInfo::of(field, false)).collect())
+    pub fn columns(&self) -> napi::Result<String> {
+        Ok(columns_json(&self.held.get()?.columns()))
     }
 
     #[napi]
@@ -43,7 +40,7 @@ impl Plan {
     /// As JSON.
     #[napi]
     pub fn metrics(&self) -> napi::Result<String> {
-        Ok(serde_json::to_string(&self.held.get()?.metrics()).unwrap_or_default())
+        Ok(metrics_json(&self.held.get()?.metrics()))
     }
 
     #[napi]
@@ -61,16 +58,11 @@ impl Plan {
         })
     }
 
+    /// `keys` are packed.
     #[napi]
-    pub fn take<'env>(
-        &self,
-        env: &'env Env,
-        given: Array<'env>,
-        cancel: &Cancel,
-    ) -> napi::Result<PromiseRaw<'env, Taken>> {
-        let (plan, given) = (self.held.get()?, keys(given)?);
-        let take = async move { plan.take(key_batch(&plan.key_schema(), &given)?).await };
-        cancel.promise_of(env, take, |env, taken| {
+    pub fn take<'env>(&self, env: &'env Env, keys: &[u8], cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Taken>> {
+        let taking = self.held.get()?.take_keys(&unpack_keys(keys).map_err(thrown)?);
+        cancel.promise_of(env, taking, |env, taken| {
             let position = |position: &u64| u32::try_from(*position).unwrap_or(u32::MAX);
             Ok(Taken {
                 positions: taken.positions.values().iter().map(position).collect(),
@@ -144,16 +136,23 @@ impl Batch {
         u32::try_from(self.rows.num_rows()).unwrap_or(u32::MAX)
     }
 
-    /// A column as an array.
+    /// A column, packed.
     #[napi]
-    pub fn column<'env>(&self, env: &'env Env, at: u32, numbers: bool) -> napi::Result<napi::Unknown<'env>> {
+    pub fn column(&self, at: u32) -> napi::Result<Uint8Array> {
         let at = usize::try_from(at).unwrap_or(usize::MAX);
-        column(env, self.rows.column(at), Int64::new(numbers))
+        pack_column(self.rows.column(at)).map(Uint8Array::new).map_err(thrown)
+    }
+
+    /// All columns, each packed.
+    #[napi]
+    pub fn columns(&self) -> napi::Result<Vec<Uint8Array>> {
+        let columns = self.rows.columns().iter();
+        columns.map(|column| pack_column(column).map(Uint8Array::new).map_err(thrown)).collect()
     }
 
     #[napi]
     pub fn ipc(&self) -> napi::Result<Uint8Array> {
         let bytes = batches_to_ipc(&self.rows.schema(), std::slice::from_ref(&self.rows));
-        Ok(Uint8Array::new(bytes.map_err(|error| thrown(&error))?))
+        bytes.map(Uint8Array::new).map_err(thrown)
     }
 }

@@ -220,12 +220,13 @@ test("errors have a class for each kind", async () => {
   const secret = await rejects(connect("s3://bucket", { store: { nothing: "topsecret" } }), spiral.InvalidArgumentError);
   assert.doesNotMatch(secret.message, /topsecret/);
   // Every code of the engine is of a kind that has a class.
-  const codes = require(require.resolve("@spiral-table/node").replace(/index\.js$/, "lib/native.js")).codes();
-  assert.ok(codes.length > 60);
-  for (let at = 0; at < codes.length; at += 2) {
-    const of = spiral[`${codes[at + 1]}Error`];
-    assert.equal(of?.kind, codes[at + 1], codes[at]);
-    assert.equal(of.className, `${codes[at + 1]}Error`);
+  const native = require(require.resolve("@spiral-table/node").replace(/index\.js$/, "lib/native.js"));
+  const codes = JSON.parse(native.codes());
+  assert.ok(codes.length > 30);
+  for (const [code, kind] of codes) {
+    const of = spiral[`${kind}Error`];
+    assert.equal(of?.kind, kind, code);
+    assert.equal(of.className, `${kind}Error`);
   }
   client.close();
 });

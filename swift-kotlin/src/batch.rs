@@ -1,9 +1,10 @@
 //! Rows on their way out: columns as buffers.
 
 use arrow_array::RecordBatch;
+use arrow_schema::TimeUnit;
 use spiral_bindings::{self as facade, ColumnBuffers, column_buffers, type_text};
 
-use crate::values::{TimeUnit, Value};
+use crate::values::Value;
 
 /// What the buffers of a column hold.
 #[derive(Debug, Clone, uniffi::Enum)]
@@ -124,9 +125,9 @@ impl From<facade::Layout> for Layout {
             facade::Layout::Text => Self::Text,
             facade::Layout::Binary => Self::Binary,
             facade::Layout::Date => Self::Date,
-            facade::Layout::Time(unit) => Self::Time { unit: unit.into() },
-            facade::Layout::Timestamp(unit, zoned) => Self::Timestamp { unit: unit.into(), zoned },
-            facade::Layout::Duration(unit) => Self::Duration { unit: unit.into() },
+            facade::Layout::Time(unit) => Self::Time { unit },
+            facade::Layout::Timestamp(unit, zoned) => Self::Timestamp { unit, zoned },
+            facade::Layout::Duration(unit) => Self::Duration { unit },
             facade::Layout::Nested => Self::Nested,
         }
     }

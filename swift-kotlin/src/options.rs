@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use arrow_schema::{Field, Schema};
-use spiral_bindings::{self as facade, Code, Error, KeyBounds, asof_text, type_text};
+use spiral_bindings::{self as facade, Code, Error};
 
 use crate::errors::signed;
 use crate::values::{Value, values};
@@ -77,17 +76,6 @@ pub struct ColumnInfo {
     pub is_key: bool,
 }
 
-impl ColumnInfo {
-    pub(crate) fn all(schema: &Schema, is_key: impl Fn(&Field) -> bool) -> Vec<Self> {
-        let info = |field: &Field| Self {
-            path: field.name().clone(),
-            type_name: type_text(field.data_type()),
-            is_key: is_key(field),
-        };
-        schema.fields().iter().map(|field| info(field)).collect()
-    }
-}
-
 impl From<facade::ColumnInfo> for ColumnInfo {
     fn from(column: facade::ColumnInfo) -> Self {
         Self { path: column.path, type_name: column.type_name, is_key: column.is_key }
@@ -128,23 +116,18 @@ impl TryFrom<ScanRequest> for facade::ScanOptions {
     type Error = Error;
 
     fn try_from(options: ScanRequest) -> facade::Result<Self> {
-        let bounds = KeyBounds { begin: options.begin.map(values), end: options.end.map(values) };
-        Ok(Self {
+        let whole = Self {
             select: options.select,
             columns: options.columns.into_iter().map(|column| (column.name, column.value)).collect(),
             filter: options.filter,
-            range: (bounds != KeyBounds::default()).then_some(bounds),
+            range: None,
             limit: options.limit.map(|limit| unsigned(limit, "scan options")).transpose()?,
             unordered: options.unordered,
             keys_only: options.keys_only,
             strings: facade::StringTypes::Written,
-        })
+        };
+        Ok(whole.between(options.begin.map(values), options.end.map(values)))
     }
-}
-
-/// A version number or an RFC 3339 time.
-pub(crate) fn asof(text: Option<String>) -> facade::Result<Option<facade::Asof>> {
-    text.as_deref().map(asof_text).transpose()
 }
 
 /// A commit.

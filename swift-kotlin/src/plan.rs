@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spiral_bindings::{self as facade, batches_from_ipc, batches_to_ipc, key_batch};
+use spiral_bindings::{self as facade, batches_from_ipc, batches_to_ipc};
 
 use crate::batch::{BatchData, TakenData};
 use crate::errors::{Cancel, Failure, run, signed};
@@ -60,8 +60,7 @@ impl PlanHandle {
 impl PlanHandle {
     /// The columns of the batches.
     pub fn columns(&self) -> Vec<ColumnInfo> {
-        let keys = self.plan.key_schema();
-        ColumnInfo::all(&self.plan.schema(), |field| keys.fields().find(field.name()).is_some())
+        self.plan.columns().into_iter().map(ColumnInfo::from).collect()
     }
 
     /// Whether the scan certainly has no rows.
@@ -86,11 +85,7 @@ impl PlanHandle {
 
     /// The rows of some keys.
     pub async fn take(&self, keys: Vec<Vec<Value>>, cancel: Cancel) -> Result<TakenData, Failure> {
-        run(cancel, async {
-            let keys = key_batch(&self.plan.key_schema(), &key_values(keys))?;
-            TakenData::of(&self.plan.take(keys).await?)
-        })
-        .await
+        run(cancel, async { TakenData::of(&self.plan.take_keys(&key_values(keys)).await?) }).await
     }
 
     /// The rows of the keys of an Arrow IPC stream, as another one.

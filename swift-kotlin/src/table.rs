@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use futures::stream;
-use spiral_bindings::{self as facade, WriteOptions, batch_from_rows, batches_from_ipc};
+use spiral_bindings::{self as facade, WriteOptions, asof as parse_asof, batch_from_rows, batches_from_ipc};
 
 use crate::errors::{Cancel, Failure, run, signed};
-use crate::options::{ColumnInfo, CommitInfo, HistoryEntry, ScanRequest, asof as parse_asof, unsigned};
+use crate::options::{ColumnInfo, CommitInfo, HistoryEntry, ScanRequest, unsigned};
 use crate::plan::{PlanHandle, SnapshotHandle};
 use crate::values::{Value, keys as key_values, values};
 use crate::writer::WriterHandle;
@@ -27,10 +27,8 @@ pub struct RowData {
 impl RowData {
     /// Rows as a batch for a table.
     pub(crate) async fn batch(self, table: &facade::Table) -> facade::Result<RecordBatch> {
-        let mut types = table.snapshot(None).await?.row_types().await?;
-        for (column, name) in &self.types {
-            types.declare(column, name)?;
-        }
+        let declared = self.types.into_iter().map(|(column, name)| facade::KeyColumn::new(column, name));
+        let types = table.row_types(declared.collect()).await?;
         let names: Vec<Arc<str>> = self.names.into_iter().map(Arc::from).collect();
         let row = |row| names.iter().cloned().zip(values(row)).collect();
         let rows: Vec<_> = self.rows.into_iter().map(row).collect();
@@ -64,12 +62,12 @@ impl TableHandle {
 
     /// The key columns.
     pub fn key_columns(&self) -> Vec<ColumnInfo> {
-        ColumnInfo::all(&self.table.key_schema(), |_| true)
+        self.table.key_columns().into_iter().map(ColumnInfo::from).collect()
     }
 
     /// The newest version, or an older one.
     pub async fn snapshot(&self, asof: Option<String>, cancel: Cancel) -> Result<Arc<SnapshotHandle>, Failure> {
-        run(cancel, async { self.table.snapshot(parse_asof(asof)?).await.map(SnapshotHandle::new) }).await
+        run(cancel, async { self.table.snapshot(parse_asof(asof.as_deref())?).await.map(SnapshotHandle::new) }).await
     }
 
     /// Plans a scan.
@@ -79,7 +77,10 @@ impl TableHandle {
         asof: Option<String>,
         cancel: Cancel,
     ) -> Result<Arc<PlanHandle>, Failure> {
-        run(cancel, async { self.table.scan(options.try_into()?, parse_asof(asof)?).await.map(PlanHandle::new) }).await
+        run(cancel, async {
+            self.table.scan(options.try_into()?, parse_asof(asof.as_deref())?).await.map(PlanHandle::new)
+        })
+        .await
     }
 
     /// Upserts rows.
@@ -109,11 +110,7 @@ impl TableHandle {
 
     /// Deletes rows by their keys.
     pub async fn delete(&self, keys: Vec<Vec<Value>>, cancel: Cancel) -> Result<CommitInfo, Failure> {
-        run(cancel, async {
-            let keys = self.table.key_batch(&key_values(keys))?;
-            self.table.delete(vec![keys]).await.map(CommitInfo::from)
-        })
-        .await
+        run(cancel, async { self.table.delete_keys(&key_values(keys)).await.map(CommitInfo::from) }).await
     }
 
     /// Deletes the rows for which a filter is true.
@@ -171,11 +168,7 @@ impl TransactionHandle {
 
     /// Deletes rows by their keys.
     pub async fn delete(&self, keys: Vec<Vec<Value>>, cancel: Cancel) -> Result<(), Failure> {
-        run(cancel, async {
-            let keys = self.transaction.table().key_batch(&key_values(keys))?;
-            self.transaction.delete(vec![keys]).await
-        })
-        .await
+        run(cancel, async { self.transaction.delete_keys(&key_values(keys)).await }).await
     }
 
     /// Deletes the rows for which a filter is true.

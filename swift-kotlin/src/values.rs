@@ -1,10 +1,10 @@
 //! Single values, as they cross in rows and keys.
 
-use arrow_schema::TimeUnit as ArrowUnit;
+use arrow_schema::TimeUnit;
 use spiral_bindings as facade;
 
 /// Unit of times, timestamps and durations.
-#[derive(Debug, Clone, Copy, uniffi::Enum)]
+#[uniffi::remote(Enum)]
 pub enum TimeUnit {
     /// Seconds.
     Second,
@@ -14,28 +14,6 @@ pub enum TimeUnit {
     Microsecond,
     /// Billionths of a second.
     Nanosecond,
-}
-
-impl From<ArrowUnit> for TimeUnit {
-    fn from(unit: ArrowUnit) -> Self {
-        match unit {
-            ArrowUnit::Second => TimeUnit::Second,
-            ArrowUnit::Millisecond => TimeUnit::Millisecond,
-            ArrowUnit::Microsecond => TimeUnit::Microsecond,
-            ArrowUnit::Nanosecond => TimeUnit::Nanosecond,
-        }
-    }
-}
-
-impl From<TimeUnit> for ArrowUnit {
-    fn from(unit: TimeUnit) -> Self {
-        match unit {
-            TimeUnit::Second => ArrowUnit::Second,
-            TimeUnit::Millisecond => ArrowUnit::Millisecond,
-            TimeUnit::Microsecond => ArrowUnit::Microsecond,
-            TimeUnit::Nanosecond => ArrowUnit::Nanosecond,
-        }
-    }
 }
 
 /// A member of a struct.
@@ -160,9 +138,9 @@ impl From<Value> for facade::Value {
             Value::Text { value } => Self::Text(value),
             Value::Binary { value } => Self::Binary(value),
             Value::Date { days } => Self::Date(days),
-            Value::Time { value, unit } => Self::Time(value, unit.into()),
-            Value::Timestamp { value, unit } => Self::Timestamp(value, unit.into()),
-            Value::Duration { value, unit } => Self::Duration(value, unit.into()),
+            Value::Time { value, unit } => Self::Time(value, unit),
+            Value::Timestamp { value, unit } => Self::Timestamp(value, unit),
+            Value::Duration { value, unit } => Self::Duration(value, unit),
             Value::Interval { months, days, nanoseconds } => {
                 Self::Interval(facade::Interval { months, days, nanoseconds })
             }
@@ -190,9 +168,9 @@ impl From<facade::Value> for Value {
             Facade::Text(value) => Self::Text { value },
             Facade::Binary(value) => Self::Binary { value },
             Facade::Date(days) => Self::Date { days },
-            Facade::Time(value, unit) => Self::Time { value, unit: unit.into() },
-            Facade::Timestamp(value, unit) => Self::Timestamp { value, unit: unit.into() },
-            Facade::Duration(value, unit) => Self::Duration { value, unit: unit.into() },
+            Facade::Time(value, unit) => Self::Time { value, unit },
+            Facade::Timestamp(value, unit) => Self::Timestamp { value, unit },
+            Facade::Duration(value, unit) => Self::Duration { value, unit },
             Facade::Interval(facade::Interval { months, days, nanoseconds }) => {
                 Self::Interval { months, days, nanoseconds }
             }

@@ -2,9 +2,9 @@
 
 import { cancelled, errorOf, InternalError, SpiralError } from "./errors.js";
 import { cause, underWay } from "./host.js";
-import load, * as wasm from "./spiral_wasm.js";
+import load, * as native from "./spiral_wasm.js";
 
-export { wasm };
+export { native };
 
 let source = () => {
   throw new InternalError("this entry of the package names no source of its WebAssembly");
@@ -45,7 +45,7 @@ export function call(operation) {
 export function run(scope, signal, start) {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(cancelled(signal));
-    const cancel = call(() => new wasm.Cancel());
+    const cancel = call(() => new native.Cancel());
     const stop = () => cancel.cancel();
     const fail = (message) => reject(dead(message));
     const end = () => {

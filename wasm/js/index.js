@@ -4,4 +4,4 @@ import { loadFrom } from "./engine.js";
 
 loadFrom(() => new URL("./spiral_wasm_bg.wasm", import.meta.url));
 
-export * from "./spiral.js";
+export * from "./main.js";

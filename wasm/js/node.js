@@ -6,4 +6,4 @@ import { loadFrom } from "./engine.js";
 
 loadFrom(() => readFile(new URL("./spiral_wasm_bg.wasm", import.meta.url)));
 
-export * from "./spiral.js";
+export * from "./main.js";

@@ -6,4 +6,4 @@ import { loadFrom } from "./engine.js";
 
 loadFrom(() => module);
 
-export * from "./spiral.js";
+export * from "./main.js";

@@ -1,27 +1,16 @@
-//! Errors as plain objects, of which `js/errors.js` makes instances of the classes that users see.
+//! Errors as JSON, of which `errors.js` makes instances of the classes that users see.
 
-use js_sys::{Object, Reflect};
-use spiral_bindings::{Code, Error, Result};
+use js_sys::Reflect;
+use spiral_bindings::{Code, Error, Result, codes_json, error_json};
 use wasm_bindgen::prelude::*;
 
-/// Sets a member of an object of ours, which cannot fail.
-pub(crate) fn set(object: &Object, name: &str, value: &JsValue) {
-    let _set = Reflect::set(object, &name.into(), value);
-}
+pub(crate) type Thrown<T> = std::result::Result<T, JsValue>;
 
 pub(crate) fn to_js(error: &Error) -> JsValue {
-    let object = Object::new();
-    set(&object, "code", &error.code().as_str().into());
-    set(&object, "kind", &format!("{:?}", error.kind()).into());
-    set(&object, "message", &error.message().into());
-    set(&object, "table", &error.table().into());
-    set(&object, "path", &error.path().into());
-    set(&object, "version", &error.version().into());
-    set(&object, "retryable", &error.is_retryable().into());
-    object.into()
+    error_json(error).into()
 }
 
-pub(crate) fn thrown<T>(result: Result<T>) -> std::result::Result<T, JsValue> {
+pub(crate) fn thrown<T>(result: Result<T>) -> Thrown<T> {
     result.map_err(|error| to_js(&error))
 }
 
@@ -47,9 +36,8 @@ fn report_panics() {
     std::panic::set_hook(Box::new(|panic| died(&panic.to_string())));
 }
 
-/// Every code, with the name of its kind.
+/// Every code and the name of its kind, as JSON.
 #[wasm_bindgen]
-pub fn codes() -> js_sys::Array {
-    let pair = |code: &Code| js_sys::Array::of2(&code.as_str().into(), &format!("{:?}", code.kind()).into());
-    Code::ALL.iter().map(pair).collect()
+pub fn codes() -> String {
+    codes_json()
 }

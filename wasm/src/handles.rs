@@ -1,23 +1,21 @@
-//! The handles that `js/spiral.js` wraps. Every operation takes what cancels it and returns a promise.
+//! The handles that `spiral.js` wraps. Every operation takes what cancels it and returns a promise.
 
-use js_sys::{Array, BigInt, Object, Promise};
-use object_store::path::Path;
-use spiral_bindings as facade;
-use spiral_bindings::{
-    Asof, CancelToken, ClientOptions, HistoryEntry, KeyBounds, KeyColumn, Medium, OpenedStore, Result, ScanOptions,
-    StringTypes, WriteOptions,
-};
 use std::sync::Arc;
+
+use js_sys::{Array, Object, Promise, Reflect};
+use object_store::path::Path;
+use spiral_bindings::{
+    self as facade, Asof, CancelToken, ClientOptions, CommitInfo, Medium, OpenedStore, Result, ScanOptions,
+    WriteOptions, asof, columns_from_json, columns_json, commit_json, history_json, metrics_json, unpack_keys,
+};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::columns::{crossing, whole};
-use crate::errors::{invalid, set, thrown, to_js};
+use crate::batch::{Batch, ipc};
+use crate::errors::{Thrown, thrown, to_js};
 use crate::event_loop::runtime;
 use crate::host_store::{HostStore, JsStore};
-use crate::source::{Source, keys};
-
-type Thrown<T> = std::result::Result<T, JsValue>;
+use crate::source::Source;
 
 /// What cancels one operation.
 #[wasm_bindgen]
@@ -70,33 +68,33 @@ impl Client {
         self.0.url().to_owned()
     }
 
-    /// `keys` is a list of names and types in turns.
-    pub fn create_table(&self, name: &str, keys: Vec<String>, exist_ok: bool, cancel: &Cancel) -> Promise {
-        let keys: Vec<_> = keys.chunks(2).map(|pair| KeyColumn::new(&*pair[0], &*pair[1])).collect();
-        cancel.promise(self.0.create_table(name, &keys, exist_ok), |table| Ok(Table(table).into()))
+    /// `keys` are columns as JSON.
+    #[wasm_bindgen(js_name = createTable)]
+    pub fn create_table(&self, name: &str, keys: &str, exist_ok: bool, cancel: &Cancel) -> Thrown<Promise> {
+        let creating = self.0.create_table(name, &thrown(columns_from_json(keys))?, exist_ok);
+        Ok(cancel.promise(creating, |table| Ok(Table(table).into())))
     }
 
     pub fn table(&self, name: &str, cancel: &Cancel) -> Promise {
         cancel.promise(self.0.table(name), |table| Ok(Table(table).into()))
     }
 
+    #[wasm_bindgen(js_name = tableAtRoot)]
     pub fn table_at_root(&self, cancel: &Cancel) -> Promise {
         cancel.promise(self.0.table_at_root(), |table| Ok(Table(table).into()))
     }
 
-    /// `options` is that of scans as JSON, `begin` and `end` are keys.
+    /// `options` is JSON, `begin` and `end` are packed keys.
     pub fn scan(
         &self,
-        tables: &ScanTables,
+        tables: ScanTables,
         options: &str,
-        begin: &JsValue,
-        end: &JsValue,
-        asof: &JsValue,
+        begin: Option<Vec<u8>>,
+        end: Option<Vec<u8>>,
         cancel: &Cancel,
-    ) -> Promise {
-        let (client, tables) = (self.0.clone(), tables.0.clone());
-        let (asof, options) = (read_asof(asof), scan_options(options, begin, end));
-        cancel.promise(async move { client.scan(tables, options?, asof?).await }, |plan| Ok(Plan(plan).into()))
+    ) -> Thrown<Promise> {
+        let options = scan_options(options, begin, end)?;
+        Ok(cancel.promise(self.0.scan(tables.list, options, tables.asof), plan))
     }
 
     pub fn tables(&self, cancel: &Cancel) -> Promise {
@@ -104,33 +102,45 @@ impl Client {
         cancel.promise(self.0.tables(), list)
     }
 
+    #[wasm_bindgen(js_name = renameTable)]
     pub fn rename_table(&self, name: &str, new_name: &str, cancel: &Cancel) -> Promise {
         cancel.promise(self.0.rename_table(name, new_name), |()| Ok(JsValue::UNDEFINED))
     }
 
+    #[wasm_bindgen(js_name = dropTable)]
     pub fn drop_table(&self, name: &str, cancel: &Cancel) -> Promise {
         cancel.promise(self.0.drop_table(name), |()| Ok(JsValue::UNDEFINED))
     }
 }
 
+fn scan_options(options: &str, begin: Option<Vec<u8>>, end: Option<Vec<u8>>) -> Thrown<ScanOptions> {
+    thrown(ScanOptions::packed(options, begin.as_deref(), end.as_deref()))
+}
+
+fn read_asof(version: Option<String>) -> Thrown<Option<Asof>> {
+    thrown(asof(version.as_deref()))
+}
+
 /// The tables of a scan under construction.
 #[wasm_bindgen]
-#[derive(Default)]
-pub struct ScanTables(Vec<facade::ScanTable>);
+pub struct ScanTables {
+    list: Vec<facade::ScanTable>,
+    asof: Option<Asof>,
+}
 
 #[wasm_bindgen]
 impl ScanTables {
     #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(version: Option<String>) -> Thrown<Self> {
+        Ok(Self { list: Vec::new(), asof: read_asof(version)? })
     }
 
     pub fn table(&mut self, name: &str, table: &Table) {
-        self.0.push(facade::ScanTable::new(name, &table.0));
+        self.list.push(facade::ScanTable::new(name, &table.0));
     }
 
     pub fn snapshot(&mut self, name: &str, snapshot: &Snapshot) {
-        self.0.push(facade::ScanTable::at(name, &snapshot.0));
+        self.list.push(facade::ScanTable::at(name, &snapshot.0));
     }
 }
 
@@ -149,43 +159,54 @@ impl Table {
         self.0.id().to_owned()
     }
 
-    pub fn key_schema(&self) -> JsValue {
-        schema(&self.0.key_schema(), true)
+    /// As JSON.
+    #[wasm_bindgen(js_name = keyColumns)]
+    pub fn key_columns(&self) -> String {
+        columns_json(&self.0.key_columns())
     }
 
-    pub fn snapshot(&self, asof: &JsValue, cancel: &Cancel) -> Promise {
-        let (table, asof) = (self.0.clone(), read_asof(asof));
-        cancel.promise(async move { table.snapshot(asof?).await }, |snapshot| Ok(Snapshot(snapshot).into()))
+    pub fn snapshot(&self, version: Option<String>, cancel: &Cancel) -> Thrown<Promise> {
+        let opening = self.0.snapshot(read_asof(version)?);
+        Ok(cancel.promise(opening, |snapshot| Ok(Snapshot(snapshot).into())))
     }
 
-    /// `options` is that of scans as JSON, `begin` and `end` are keys.
-    pub fn scan(&self, options: &str, begin: &JsValue, end: &JsValue, asof: &JsValue, cancel: &Cancel) -> Promise {
-        let (table, asof, options) = (self.0.clone(), read_asof(asof), scan_options(options, begin, end));
-        cancel.promise(async move { table.scan(options?, asof?).await }, |plan| Ok(Plan(plan).into()))
+    /// `options` is JSON, `begin` and `end` are packed keys.
+    pub fn scan(
+        &self,
+        options: &str,
+        begin: Option<Vec<u8>>,
+        end: Option<Vec<u8>>,
+        version: Option<String>,
+        cancel: &Cancel,
+    ) -> Thrown<Promise> {
+        let options = scan_options(options, begin, end)?;
+        Ok(cancel.promise(self.0.scan(options, read_asof(version)?), plan))
     }
 
-    /// `types` is a list of columns and types in turns.
-    pub fn write(&self, data: &JsValue, types: Vec<String>, push_down_nulls: bool, cancel: &Cancel) -> Promise {
-        let (table, source) = (self.0.clone(), Source::from_js(data));
+    /// `types` are columns as JSON.
+    pub fn write(&self, source: &Source, types: &str, push_down_nulls: bool, cancel: &Cancel) -> Thrown<Promise> {
+        let (table, pieces) = (self.0.clone(), thrown(source.pieces())?);
+        let types = thrown(columns_from_json(types))?;
         let write = async move {
-            let batches = source?.batches(row_types(&table, &types).await?);
+            let batches = pieces.batches(table.row_types(types).await?);
             table.write_stream(batches, WriteOptions { push_down_nulls }).await
         };
-        cancel.promise(write, commit)
+        Ok(cancel.promise(write, commit))
     }
 
-    pub fn delete(&self, given: &Array, cancel: &Cancel) -> Promise {
-        let (table, given) = (self.0.clone(), keys(given));
-        cancel.promise(async move { table.delete(vec![table.key_batch(&given?)?]).await }, commit)
+    /// `keys` are packed.
+    pub fn delete(&self, keys: &[u8], cancel: &Cancel) -> Thrown<Promise> {
+        Ok(cancel.promise(self.0.delete_keys(&thrown(unpack_keys(keys))?), commit))
     }
 
+    #[wasm_bindgen(js_name = deleteWhere)]
     pub fn delete_where(&self, filter: &str, cancel: &Cancel) -> Promise {
         cancel.promise(self.0.delete_where(filter), commit)
     }
 
+    /// As JSON.
     pub fn history(&self, limit: usize, cancel: &Cancel) -> Promise {
-        let list = |entries: Vec<HistoryEntry>| Ok(entries.iter().map(history_entry).collect::<Array>().into());
-        cancel.promise(self.0.history(limit), list)
+        cancel.promise(self.0.history(limit), |entries| Ok(history_json(&entries).into()))
     }
 
     pub fn transaction(&self) -> Transaction {
@@ -193,68 +214,12 @@ impl Table {
     }
 }
 
-async fn row_types(table: &facade::Table, types: &[String]) -> Result<facade::RowTypes> {
-    let mut known = table.snapshot(None).await?.row_types().await?;
-    types.chunks(2).try_for_each(|pair| known.declare(&pair[0], &pair[1]))?;
-    Ok(known)
+fn plan(plan: facade::Plan) -> Result<JsValue> {
+    Ok(Plan(plan).into())
 }
 
-fn commit(info: facade::CommitInfo) -> Result<JsValue> {
-    Ok(version(info.version, info.timestamp).into())
-}
-
-fn version(version: u64, timestamp: i64) -> Object {
-    let object = Object::new();
-    set(&object, "version", &BigInt::from(version).into());
-    set(&object, "timestamp", &BigInt::from(timestamp).into());
-    object
-}
-
-fn history_entry(entry: &HistoryEntry) -> JsValue {
-    let object = version(entry.version, entry.timestamp);
-    set(&object, "transaction", &entry.txn.to_string().into());
-    let operations: Array = entry.summary.operations.iter().map(|operation| JsValue::from(&**operation)).collect();
-    set(&object, "operations", &operations);
-    set(&object, "rowsWritten", &BigInt::from(entry.summary.rows_written).into());
-    set(&object, "rowsDeleted", &BigInt::from(entry.summary.rows_deleted).into());
-    set(&object, "bytes", &BigInt::from(entry.summary.bytes).into());
-    object.into()
-}
-
-/// A version as a bigint, a time as text.
-fn read_asof(asof: &JsValue) -> Result<Option<Asof>> {
-    if asof.is_undefined() {
-        return Ok(None);
-    }
-    match (u64::try_from(asof.clone()), asof.as_string()) {
-        (Ok(version), _) => Ok(Some(Asof::Version(version))),
-        (_, Some(text)) => facade::asof_text(&text).map(Some),
-        _ => Err(invalid("asof is neither a version nor a time")),
-    }
-}
-
-fn scan_options(options: &str, begin: &JsValue, end: &JsValue) -> Result<ScanOptions> {
-    let mut options = ScanOptions::from_json(options)?;
-    options.strings = StringTypes::Plain;
-    let bound = |key: &JsValue| -> Result<Option<Vec<facade::Value>>> {
-        Ok(if key.is_undefined() { None } else { keys(&Array::of1(key))?.pop() })
-    };
-    let bounds = KeyBounds { begin: bound(begin)?, end: bound(end)? };
-    options.range = (bounds != KeyBounds::default()).then_some(bounds);
-    Ok(options)
-}
-
-fn schema(schema: &arrow_schema::Schema, key: bool) -> JsValue {
-    let column = |field: &arrow_schema::FieldRef| column(field.name(), &facade::type_text(field.data_type()), key);
-    schema.fields().iter().map(column).collect::<Array>().into()
-}
-
-fn column(path: &str, type_name: &str, key: bool) -> JsValue {
-    let object = Object::new();
-    set(&object, "path", &path.into());
-    set(&object, "type", &type_name.into());
-    set(&object, "key", &key.into());
-    object.into()
+fn commit(info: CommitInfo) -> Result<JsValue> {
+    Ok(commit_json(&info).into())
 }
 
 #[wasm_bindgen]
@@ -263,26 +228,29 @@ pub struct Snapshot(facade::Snapshot);
 #[wasm_bindgen]
 impl Snapshot {
     #[wasm_bindgen(getter)]
-    pub fn version(&self) -> u64 {
-        self.0.version()
+    pub fn version(&self) -> String {
+        self.0.version().to_string()
     }
 
     #[wasm_bindgen(getter)]
-    pub fn timestamp(&self) -> i64 {
-        self.0.timestamp()
+    pub fn timestamp(&self) -> String {
+        self.0.timestamp().to_string()
     }
 
+    /// As JSON.
     pub fn columns(&self, cancel: &Cancel) -> Promise {
-        let list = |columns: Vec<facade::ColumnInfo>| {
-            let shown = columns.iter().map(|info| column(&info.path, &info.type_name, info.is_key));
-            Ok(shown.collect::<Array>().into())
-        };
-        cancel.promise(self.0.columns(), list)
+        cancel.promise(self.0.columns(), |columns| Ok(columns_json(&columns).into()))
     }
 
-    pub fn scan(&self, options: &str, begin: &JsValue, end: &JsValue, cancel: &Cancel) -> Promise {
-        let (snapshot, options) = (self.0.clone(), scan_options(options, begin, end));
-        cancel.promise(async move { snapshot.scan(options?).await }, |plan| Ok(Plan(plan).into()))
+    /// `options` is JSON, `begin` and `end` are packed keys.
+    pub fn scan(
+        &self,
+        options: &str,
+        begin: Option<Vec<u8>>,
+        end: Option<Vec<u8>>,
+        cancel: &Cancel,
+    ) -> Thrown<Promise> {
+        Ok(cancel.promise(self.0.scan(scan_options(options, begin, end)?), plan))
     }
 }
 
@@ -291,8 +259,9 @@ pub struct Plan(facade::Plan);
 
 #[wasm_bindgen]
 impl Plan {
-    pub fn schema(&self) -> JsValue {
-        schema(&self.0.schema(), false)
+    /// As JSON.
+    pub fn columns(&self) -> String {
+        columns_json(&self.0.columns())
     }
 
     pub fn explain(&self) -> String {
@@ -301,7 +270,7 @@ impl Plan {
 
     /// As JSON.
     pub fn metrics(&self) -> String {
-        serde_json::to_string(&self.0.metrics()).unwrap_or_default()
+        metrics_json(&self.0.metrics())
     }
 
     pub fn batches(&self) -> Batches {
@@ -311,33 +280,40 @@ impl Plan {
     /// All batches as one IPC stream.
     pub fn ipc(&self, cancel: &Cancel) -> Promise {
         let schema = self.0.schema();
-        cancel.promise(self.0.collect(), move |batches| whole(&schema, &batches))
+        cancel.promise(self.0.collect(), move |batches| Ok(ipc(&schema, &batches)?.into()))
     }
 
-    /// The rows as a batch, and for each the position of its key.
-    pub fn take(&self, given: &Array, cancel: &Cancel) -> Promise {
-        let (plan, given) = (self.0.clone(), keys(given));
-        let take = async move { plan.take(facade::key_batch(&plan.key_schema(), &given?)?).await };
-        cancel.promise(take, |taken| {
+    /// `keys` are packed; resolves to the rows as `batch`, and for each the position of its key, as `positions`.
+    pub fn take(&self, keys: &[u8], cancel: &Cancel) -> Thrown<Promise> {
+        let taking = self.0.take_keys(&thrown(unpack_keys(keys))?);
+        Ok(cancel.promise(taking, |taken| {
             let position = |position: &u64| JsValue::from(u32::try_from(*position).unwrap_or(u32::MAX));
             let positions: Array = taken.positions.values().iter().map(position).collect();
-            Ok(Array::of2(&crossing(&taken.rows)?, &positions.into()).into())
-        })
+            let object = Object::new();
+            // Setting members of a new object cannot fail.
+            let _set = Reflect::set(&object, &"batch".into(), &Batch::of(&taken.rows)?.into());
+            let _set = Reflect::set(&object, &"positions".into(), &positions);
+            Ok(object.into())
+        }))
+    }
+}
+
+/// Its end, by `free` or by the garbage collector, ends reading.
+#[wasm_bindgen]
+pub struct Batches(facade::Batches);
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
 #[wasm_bindgen]
-pub struct Batches(facade::Batches);
-
-#[wasm_bindgen]
 impl Batches {
-    /// The next batch, or `undefined` after the last one.
+    /// The next batch, or `null` after the last one.
     pub fn next(&self, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.next(), |batch| batch.map_or(Ok(JsValue::UNDEFINED), |batch| crossing(&batch)))
-    }
-
-    pub fn close(&self) {
-        self.0.close();
+        let show = |batch: Option<_>| batch.map_or(Ok(JsValue::NULL), |batch| Ok(Batch::of(&batch)?.into()));
+        cancel.promise(self.0.next(), show)
     }
 }
 
@@ -351,21 +327,23 @@ impl Transaction {
         self.0.id().to_owned()
     }
 
-    pub fn write(&self, data: &JsValue, types: Vec<String>, push_down_nulls: bool, cancel: &Cancel) -> Promise {
-        let (transaction, source) = (self.0.clone(), Source::from_js(data));
+    /// `types` are columns as JSON.
+    pub fn write(&self, source: &Source, types: &str, push_down_nulls: bool, cancel: &Cancel) -> Thrown<Promise> {
+        let (transaction, pieces) = (self.0.clone(), thrown(source.pieces())?);
+        let types = thrown(columns_from_json(types))?;
         let write = async move {
-            let batches = source?.batches(row_types(transaction.table(), &types).await?);
+            let batches = pieces.batches(transaction.table().row_types(types).await?);
             transaction.write_stream(batches, WriteOptions { push_down_nulls }).await
         };
-        cancel.promise(write, nothing)
+        Ok(cancel.promise(write, nothing))
     }
 
-    pub fn delete(&self, given: &Array, cancel: &Cancel) -> Promise {
-        let (transaction, given) = (self.0.clone(), keys(given));
-        let delete = async move { transaction.delete(vec![transaction.table().key_batch(&given?)?]).await };
-        cancel.promise(delete, nothing)
+    /// `keys` are packed.
+    pub fn delete(&self, keys: &[u8], cancel: &Cancel) -> Thrown<Promise> {
+        Ok(cancel.promise(self.0.delete_keys(&thrown(unpack_keys(keys))?), nothing))
     }
 
+    #[wasm_bindgen(js_name = deleteWhere)]
     pub fn delete_where(&self, filter: &str, cancel: &Cancel) -> Promise {
         cancel.promise(self.0.delete_where(filter), nothing)
     }

@@ -1,4 +1,4 @@
-//! The browser package of Spiral: the facade on the JavaScript event loop, for the modules in `js/`.
+//! The browser package of Spiral: the facade on the JavaScript event loop, for the modules in `wasm/js` and `js`.
 //!
 //! Everything that JavaScript does well is done there: byte stores, iteration, classes. What is exported here takes
 //! and returns plain values and byte arrays, and hands out no object of the engine but handles.
@@ -6,10 +6,9 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(unreachable_pub, reason = "what JavaScript calls is public, though no crate does")]
 
-mod columns;
+mod batch;
 mod errors;
 mod event_loop;
 mod handles;
 mod host_store;
 mod source;
-mod values;

@@ -1,93 +1,59 @@
-//! What users write: rows or Arrow data, at once or piece by piece.
+//! What users write, piece by piece.
 
-use std::sync::Arc;
+use std::cell::RefCell;
 
-use arrow_array::RecordBatch;
-use futures::stream::{self, BoxStream, StreamExt};
-use js_sys::{Array, Function, Promise, Uint8Array};
-use send_wrapper::SendWrapper;
-use spiral_bindings::{Result, RowTypes, Value, batch_from_rows, batches_from_ipc};
+use js_sys::Promise;
+use spiral_bindings::{Feed, Piece, Pieces, Result};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::future_to_promise;
 
-use crate::errors::{invalid, text_of};
-use crate::values::from_js;
+use crate::errors::invalid;
 
-type Row = Vec<(Arc<str>, Value)>;
-
-/// Data to write.
-pub(crate) enum Source {
-    Piece(Piece),
-    /// Called for each piece, one after another; `undefined` is the end.
-    Pull(SendWrapper<Function>),
+/// The feeding end lies with JavaScript, the other one with the write.
+#[wasm_bindgen]
+pub struct Source {
+    feed: Feed,
+    pieces: RefCell<Option<Pieces>>,
 }
 
-pub(crate) enum Piece {
-    Rows(Vec<Row>),
-    Batches(Vec<RecordBatch>),
+#[wasm_bindgen]
+impl Source {
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default, reason = "JavaScript calls it")]
+    pub fn new() -> Self {
+        let (feed, pieces) = Feed::new();
+        Self { feed, pieces: RefCell::new(Some(pieces)) }
+    }
+
+    /// Passes packed rows on; resolves to whether more are wanted.
+    pub fn rows(&self, packed: Vec<u8>) -> Promise {
+        self.push(Piece::Packed(packed))
+    }
+
+    /// Passes Arrow data on.
+    pub fn ipc(&self, bytes: Vec<u8>) -> Promise {
+        self.push(Piece::Ipc(bytes))
+    }
+
+    /// Ends the write, and this object.
+    pub fn end(self) {
+        self.feed.end();
+    }
+
+    /// Gives the write up, and this object.
+    pub fn abandon(self) {
+        self.feed.abandon();
+    }
+
+    fn push(&self, piece: Piece) -> Promise {
+        let pushed = self.feed.push(piece);
+        future_to_promise(async move { Ok(pushed.await.into()) })
+    }
 }
 
 impl Source {
-    /// Reads an argument: a function that pulls, bytes of Arrow IPC, or `[names, columns, rows]`.
-    pub(crate) fn from_js(data: &JsValue) -> Result<Self> {
-        match data.dyn_ref::<Function>() {
-            Some(pull) => Ok(Self::Pull(SendWrapper::new(pull.clone()))),
-            None => Piece::from_js(data).map(Self::Piece),
-        }
+    /// The other end, once.
+    pub(crate) fn pieces(&self) -> Result<Pieces> {
+        self.pieces.take().ok_or_else(|| invalid("data is written once"))
     }
-
-    /// The batches, with the types that rows take.
-    pub(crate) fn batches(self, types: RowTypes) -> BoxStream<'static, Result<RecordBatch>> {
-        match self {
-            Self::Piece(piece) => stream::iter(piece.batches(&types)).boxed(),
-            Self::Pull(pull) => stream::unfold((pull, types), |(pull, types)| async move {
-                let called = pull.call0(&JsValue::UNDEFINED);
-                let promise = called.map_or_else(|thrown| Promise::reject(&thrown), |piece| Promise::resolve(&piece));
-                let piece = SendWrapper::new(JsFuture::from(promise)).await;
-                let batches = match piece {
-                    Ok(piece) if piece.is_undefined() => return None,
-                    Ok(piece) => Piece::from_js(&piece).map(|piece| piece.batches(&types)),
-                    Err(thrown) => Err(invalid(format!("the data ended with an error: {}", text_of(&thrown)))),
-                };
-                Some((stream::iter(batches.unwrap_or_else(|error| vec![Err(error)])), (pull, types)))
-            })
-            .flatten()
-            .boxed(),
-        }
-    }
-}
-
-impl Piece {
-    fn from_js(data: &JsValue) -> Result<Self> {
-        if let Some(bytes) = data.dyn_ref::<Uint8Array>() {
-            return batches_from_ipc(&bytes.to_vec()).map(Self::Batches);
-        }
-        let parts = Array::from(data);
-        let names: Vec<Arc<str>> =
-            Array::from(&parts.get(0)).iter().map(|name| name.as_string().unwrap_or_default().into()).collect();
-        let columns = Array::from(&parts.get(1));
-        let count = parts.get(2).as_f64().unwrap_or_default();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is the length of an array")]
-        let mut rows: Vec<Row> = (0..count as u32).map(|_| Vec::with_capacity(names.len())).collect();
-        for (name, column) in names.iter().zip(columns.iter()) {
-            for (row, value) in rows.iter_mut().zip(Array::from(&column).iter()) {
-                if !value.is_undefined() {
-                    row.push((Arc::clone(name), from_js(&value)?));
-                }
-            }
-        }
-        Ok(Self::Rows(rows))
-    }
-
-    fn batches(self, types: &RowTypes) -> Vec<Result<RecordBatch>> {
-        match self {
-            Self::Rows(rows) => vec![batch_from_rows(&rows, types)],
-            Self::Batches(batches) => batches.into_iter().map(Ok).collect(),
-        }
-    }
-}
-
-/// Keys: a list of lists of values.
-pub(crate) fn keys(keys: &Array) -> Result<Vec<Vec<Value>>> {
-    keys.iter().map(|key| Array::from(&key).iter().map(|part| from_js(&part)).collect()).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyField, PyRecordBatch, PySchema};
-use spiral_bindings::{KeyBounds, ScanOptions};
+use spiral_bindings::ScanOptions;
 
 use crate::ending::detached;
 use crate::errors::OrRaise;
@@ -63,10 +63,8 @@ pub(crate) fn scan_options(
     begin: Option<&Bound<'_, PyAny>>,
     end: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<ScanOptions> {
-    let mut options = ScanOptions::from_json(options).or_raise(py)?;
-    let bounds = KeyBounds { begin: begin.map(values).transpose()?, end: end.map(values).transpose()? };
-    options.range = (bounds != KeyBounds::default()).then_some(bounds);
-    Ok(options)
+    let options = ScanOptions::from_json(options).or_raise(py)?;
+    Ok(options.between(begin.map(values).transpose()?, end.map(values).transpose()?))
 }
 
 #[pyclass(frozen, module = "spiral._spiral")]

@@ -30,7 +30,8 @@ public abstract class Handle internal constructor(private val held: Disposable, 
     /** Frees what is held, without waiting for operations that are under way. Again has no effect. */
     override fun close() {
         closed = true
-        val open = synchronized(children) { children.toList().also { children.clear() } }
+        // Not `toList`: of a set of one it takes the element, which the garbage collector may have taken just then.
+        val open = synchronized(children) { children.toCollection(ArrayList()).also { children.clear() } }
         open.forEach(Handle::close)
         held.destroy()
     }

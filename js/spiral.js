@@ -1,9 +1,10 @@
-"use strict";
 // The classes that users see.
 
-const given = require("./arguments.js");
-const { call, run, native } = require("./engine.js");
-const { classes, invalid } = require("./errors.js");
+import * as given from "./arguments.js";
+import { call, native, run } from "./engine.js";
+import { invalid } from "./errors.js";
+import { text } from "./text.js";
+import { setMember, unpackColumn } from "./unpack.js";
 
 const dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
@@ -15,14 +16,14 @@ class Scope {
 
   close() {
     for (const stop of this.running) stop();
-    for (const handle of this.handles) handle.free();
+    for (const handle of this.handles) call(() => handle.free());
     this.handles.clear();
   }
 }
 
 /** Frees the engine's side of handles that nobody holds any more. */
 const forgotten = new FinalizationRegistry(({ scope, raw }) => {
-  if (scope.handles.delete(raw)) raw.free();
+  if (scope.handles.delete(raw)) call(() => raw.free());
 });
 
 /** A handle of an object of the engine's. */
@@ -44,19 +45,22 @@ class Handle {
       if (!handle.#scope.handles.has(handle.#raw)) throw invalid("it was closed: open it again");
       return handle.#raw;
     };
+    Handle.free = (handle) => {
+      forgotten.unregister(handle);
+      if (handle.#scope.handles.delete(handle.#raw)) call(() => handle.#raw.free());
+    };
   }
 
   close() {
-    forgotten.unregister(this);
-    if (this.#scope.handles.delete(this.#raw)) this.#raw.free();
+    free(this);
   }
 }
 Handle.prototype[dispose] = function () {
   this.close();
 };
 
-const { scope: scopeOf, raw: rawOf } = Handle;
-for (const name of ["scope", "raw"]) delete Handle[name];
+const { scope: scopeOf, raw: rawOf, free } = Handle;
+for (const name of ["scope", "raw", "free"]) delete Handle[name];
 
 /** An operation on a handle. Mistakes in its arguments reject its promise, as everything else does. */
 async function operate(handle, signal, start) {
@@ -66,8 +70,9 @@ async function operate(handle, signal, start) {
 
 /** Passes the pieces of an iteration on, each when the engine has taken the one before it. */
 async function feed(source, iterator, progress) {
+  let whole = false;
   try {
-    for (let wanted = true; wanted; ) {
+    for (let wanted = true; wanted && !progress.stopped; ) {
       let next;
       try {
         next = await iterator.next();
@@ -77,38 +82,35 @@ async function feed(source, iterator, progress) {
       }
       if (next.done) {
         progress.ended = true;
+        whole = true;
         return;
       }
-      if (progress.stopped) return;
-      wanted = await call(() => given.pass(source, next.value));
+      if (!progress.stopped) wanted = await call(() => given.pass(source, next.value));
     }
   } catch (error) {
     progress.failure = { error };
-    source.fail();
   } finally {
-    source.end();
+    call(() => (whole ? source.end() : source.abandon()));
   }
 }
 
 async function write(handle, data, options) {
-  const { types, pushDownNulls = false, signal } = given.options(
-    options,
-    ["types", "pushDownNulls", "signal"],
-    "options of a write",
-  );
+  const known = given.options(options, ["types", "pushDownNulls", "signal"], "options of a write");
+  const { types, pushDownNulls = false, signal } = known;
   const declared = given.columnTypes(types);
   const progress = { ended: false, stopped: false, failure: undefined };
   let iterator;
   try {
     return await operate(handle, signal, (raw, cancel) => {
+      iterator = given.pieces(data);
       const source = new native.Source();
       const writing = raw.write(source, declared, Boolean(pushDownNulls), cancel);
-      iterator = given.pieces(data);
-      void feed(source, iterator, progress);
+      // An engine that is dead by then is told by the write.
+      feed(source, iterator, progress).catch(() => {});
       return writing;
     });
   } catch (error) {
-    throw progress.failure && error.code !== "cancelled" ? progress.failure.error : error;
+    throw progress.failure && !signal?.aborted ? progress.failure.error : error;
   } finally {
     progress.stopped = true;
     // Lets the iteration clean up when the write ends before it.
@@ -124,30 +126,20 @@ async function deleteKeys(handle, keys, options) {
 
 async function deleteWhere(handle, filter, options) {
   const { signal } = given.options(options, ["signal"], "options of a deletion");
-  const where = given.text(filter, "a filter");
+  const where = text(filter, "a filter");
   return operate(handle, signal, (raw, cancel) => raw.deleteWhere(where, cancel));
 }
 
-const commitOf = ({ version, timestamp }) => ({ version: Number(version), timestamp });
-
-/** Opens a root of tables. */
-async function connect(url, options) {
-  const known = given.options(
-    options,
-    ["store", "threads", "cacheBytes", "partitionMaxBytes", "batchReadahead"],
-    "options of connect",
-  );
-  const address = url instanceof URL ? url.href : given.text(url, "the URL");
-  const engine = {
-    store: known.store,
-    threads: known.threads,
-    cache_bytes: known.cacheBytes,
-    partition_max_bytes: known.partitionMaxBytes,
-    batch_readahead: known.batchReadahead,
-  };
-  const raw = call(() => native.connect(address, JSON.stringify(engine)));
-  return new Client(new Scope(), raw);
+/** What the engine tells as JSON, with the names of JavaScript. */
+function told(json) {
+  const camel = (name) => name.replace(/_./g, (pair) => pair[1].toUpperCase());
+  return Object.fromEntries(Object.entries(json).map(([name, value]) => [camel(name), value]));
 }
+
+const commitOf = (commit) => ({ ...told(commit), timestamp: BigInt(commit.timestamp) });
+
+/** The client of the engine's side of one. */
+const clientOf = (raw) => new Client(new Scope(), raw);
 
 class Client extends Handle {
   get url() {
@@ -156,14 +148,14 @@ class Client extends Handle {
 
   async createTable(name, keys, options) {
     const { existOk = false, signal } = given.options(options, ["existOk", "signal"], "options of createTable");
-    const [label, columns] = [given.text(name, "the name of a table"), given.keyColumns(keys)];
-    const create = (raw, cancel) => raw.createTable(label, columns, Boolean(existOk), cancel);
-    return new Table(scopeOf(this), await operate(this, signal, create));
+    const [label, columns] = [text(name, "the name of a table"), given.keyColumns(keys)];
+    const raw = await operate(this, signal, (raw, cancel) => raw.createTable(label, columns, Boolean(existOk), cancel));
+    return new Table(scopeOf(this), raw);
   }
 
   async table(name, options) {
     const { signal } = given.options(options, ["signal"], "options of table");
-    const label = given.text(name, "the name of a table");
+    const label = text(name, "the name of a table");
     return new Table(scopeOf(this), await operate(this, signal, (raw, cancel) => raw.table(label, cancel)));
   }
 
@@ -188,20 +180,20 @@ class Client extends Handle {
 
   async renameTable(name, newName, options) {
     const { signal } = given.options(options, ["signal"], "options of renameTable");
-    const [from, to] = [given.text(name, "the name of a table"), given.text(newName, "the new name of a table")];
+    const [from, to] = [text(name, "the name of a table"), text(newName, "the new name of a table")];
     await operate(this, signal, (raw, cancel) => raw.renameTable(from, to, cancel));
   }
 
   async dropTable(name, options) {
     const { signal } = given.options(options, ["signal"], "options of dropTable");
-    const label = given.text(name, "the name of a table");
+    const label = text(name, "the name of a table");
     await operate(this, signal, (raw, cancel) => raw.dropTable(label, cancel));
   }
 
-  /** Cancels what is under way and closes everything that was opened from it. */
+  /** Cancels what is under way and frees everything that was opened from it. */
   close() {
-    super.close();
     scopeOf(this).close();
+    free(this);
   }
 }
 
@@ -215,14 +207,16 @@ function scanOf(options, more, what) {
   const limit = known.limit === undefined ? undefined : Number(known.limit);
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) throw invalid("limit is not a number of rows");
   const engine = {
-    select: known.select?.map((path) => given.text(path, "the path of a column")),
+    select: known.select?.map((path) => text(path, "the path of a column")),
     columns: given.columns(known.columns),
-    where: known.where === undefined ? undefined : given.text(known.where, "where"),
+    where: known.where === undefined ? undefined : text(known.where, "where"),
     limit,
     unordered: Boolean(known.unordered),
     keys_only: Boolean(known.keysOnly),
+    // Not all versions of apache-arrow know views.
+    strings: "plain",
   };
-  const [begin, end] = [given.key(known.begin), given.key(known.end)];
+  const [begin, end] = [given.bound(known.begin), given.bound(known.end)];
   return { json: JSON.stringify(engine), begin, end, numbers: known.int64 === "number", signal: known.signal };
 }
 
@@ -232,7 +226,7 @@ function eachSource(tables, add) {
   for (const [name, source] of Object.entries(tables)) {
     const kind = source instanceof Table ? "table" : source instanceof Snapshot ? "snapshot" : undefined;
     if (!kind) throw invalid(`${JSON.stringify(name)} is neither a table nor a snapshot`);
-    const [label, raw] = [given.text(name, "the name of a table"), rawOf(source)];
+    const [label, raw] = [text(name, "the name of a table"), rawOf(source)];
     call(() => add(kind, label, raw));
   }
 }
@@ -256,7 +250,7 @@ class Table extends Handle {
   }
 
   get keySchema() {
-    return call(() => rawOf(this).keySchema());
+    return JSON.parse(call(() => rawOf(this).keyColumns()));
   }
 
   async snapshot(options) {
@@ -275,15 +269,15 @@ class Table extends Handle {
   }
 
   async write(data, options) {
-    return commitOf(await write(this, data, options));
+    return commitOf(JSON.parse(await write(this, data, options)));
   }
 
   async delete(keys, options) {
-    return commitOf(await deleteKeys(this, keys, options));
+    return commitOf(JSON.parse(await deleteKeys(this, keys, options)));
   }
 
   async deleteWhere(filter, options) {
-    return commitOf(await deleteWhere(this, filter, options));
+    return commitOf(JSON.parse(await deleteWhere(this, filter, options)));
   }
 
   async scan(options) {
@@ -302,13 +296,7 @@ class Table extends Handle {
     const { limit = 100, signal } = given.options(options, ["limit", "signal"], "options of history");
     if (!Number.isSafeInteger(limit) || limit < 0) throw invalid("limit is not a number of commits");
     const entries = await operate(this, signal, (raw, cancel) => raw.history(Math.min(limit, 0xffffffff), cancel));
-    return entries.map((entry) => ({
-      ...entry,
-      version: Number(entry.version),
-      rowsWritten: Number(entry.rowsWritten),
-      rowsDeleted: Number(entry.rowsDeleted),
-      bytes: Number(entry.bytes),
-    }));
+    return JSON.parse(entries).map(commitOf);
   }
 
   transaction() {
@@ -322,12 +310,12 @@ class Snapshot extends Handle {
   }
 
   get timestamp() {
-    return call(() => rawOf(this).timestamp);
+    return BigInt(call(() => rawOf(this).timestamp));
   }
 
   async schema(options) {
     const { signal } = given.options(options, ["signal"], "options of schema");
-    return operate(this, signal, (raw, cancel) => raw.columns(cancel));
+    return JSON.parse(await operate(this, signal, (raw, cancel) => raw.columns(cancel)));
   }
 
   async scan(options) {
@@ -353,7 +341,7 @@ class Plan extends Handle {
   }
 
   get schema() {
-    return call(() => rawOf(this).schema()).map(({ path, type }) => ({ path, type }));
+    return JSON.parse(call(() => rawOf(this).columns())).map(({ path, type }) => ({ path, type }));
   }
 
   explain() {
@@ -361,9 +349,7 @@ class Plan extends Handle {
   }
 
   metrics() {
-    const metrics = JSON.parse(call(() => rawOf(this).metrics()));
-    const camel = (name) => name.replace(/_./g, (pair) => pair[1].toUpperCase());
-    return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [camel(name), value]));
+    return told(JSON.parse(call(() => rawOf(this).metrics())));
   }
 
   async *batches(options) {
@@ -378,7 +364,7 @@ class Plan extends Handle {
         yield new Batch(raw, this.#names, this.#numbers);
       }
     } finally {
-      if (scope.handles.delete(stream)) stream.free();
+      if (scope.handles.delete(stream)) call(() => stream.free());
     }
   }
 
@@ -427,19 +413,14 @@ class Batch {
   column(name) {
     const at = this.columns.indexOf(name);
     if (at < 0) throw invalid(`there is no column '${name}'`, "unknown_column");
-    return call(() => this.#raw.column(at, this.#numbers));
+    return unpackColumn(call(() => this.#raw.column(at)), this.#numbers);
   }
 
   toRows() {
-    const columns = this.columns.map((_, at) => call(() => this.#raw.column(at, this.#numbers)));
+    const columns = call(() => this.#raw.columns()).map((packed) => unpackColumn(packed, this.#numbers));
     return Array.from({ length: this.numRows }, (_, at) => {
       const row = {};
-      this.columns.forEach((name, column) => {
-        const value = columns[column][at];
-        // An assignment to this one name would set the prototype.
-        if (name !== "__proto__") row[name] = value;
-        else Object.defineProperty(row, name, { value, enumerable: true, writable: true, configurable: true });
-      });
+      this.columns.forEach((name, column) => setMember(row, name, columns[column][at]));
       return row;
     });
   }
@@ -480,7 +461,7 @@ class Transaction extends Handle {
 
   async commit(options) {
     const { signal } = given.options(options, ["signal"], "options of commit");
-    return commitOf(await operate(this, signal, (raw, cancel) => raw.commit(cancel)));
+    return commitOf(JSON.parse(await operate(this, signal, (raw, cancel) => raw.commit(cancel))));
   }
 
   async abort(options) {
@@ -493,4 +474,4 @@ Transaction.prototype[asyncDispose] = async function () {
   this.close();
 };
 
-module.exports = { connect, Client, Table, Snapshot, Plan, Batch, Taken, Transaction, ...classes };
+export { clientOf, Client, Table, Snapshot, Plan, Batch, Taken, Transaction };

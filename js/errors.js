@@ -1,4 +1,3 @@
-"use strict";
 // One class per kind of error. What to do about an error is told by its class, what happened by its `code`.
 
 /** An error of Spiral's. */
@@ -61,12 +60,12 @@ for (const [kind, of] of Object.entries(classes)) {
   of.className = `${kind}Error`;
 }
 
-/** The error that the engine threw, whose message is JSON; anything else is a defect. */
+/** The error that the engine threw, which is told as JSON; anything else is a defect. */
 function errorOf(thrown) {
   if (thrown instanceof SpiralError) return thrown;
   let told;
   try {
-    told = JSON.parse(thrown.message);
+    told = JSON.parse(thrown?.message ?? thrown);
   } catch {
     // Not one of the engine's.
   }
@@ -80,8 +79,20 @@ const invalid = (message, code = "invalid_argument") => new InvalidArgumentError
 const cancelled = (signal) =>
   new CancelledError("the operation was cancelled", { code: "cancelled", cause: signal?.reason });
 
-module.exports = {
-  classes: { SpiralError, ...Object.fromEntries(Object.values(classes).map((of) => [of.className, of])) },
+export {
+  SpiralError,
+  InvalidArgumentError,
+  NotFoundError,
+  AlreadyExistsError,
+  ConflictError,
+  UnavailableError,
+  PermissionDeniedError,
+  CorruptError,
+  UnsupportedError,
+  OutcomeUnknownError,
+  CancelledError,
+  LimitExceededError,
+  InternalError,
   errorOf,
   invalid,
   cancelled,

@@ -1,5 +1,5 @@
-// Runs the entries of tests/conformance/list.json through the package, in a page or in Node: see the page beside that
-// list. `spiral` is the module of the package under test.
+// Runs the entries of list.json through a package for JavaScript, in a page or in Node: see README.md. `spiral` is the
+// module of the package under test, `language` its name in the list.
 
 export async function runEntry(spiral, entry, store, root) {
   const client = await spiral.connect(root);
@@ -20,7 +20,7 @@ export async function runEntry(spiral, entry, store, root) {
 }
 
 /** Runs a list on the stores that its entries name, and hands each line of the report to `report`. */
-export async function runList(spiral, entries, roots, report) {
+export async function runList(spiral, language, entries, roots, report) {
   const waiting = entries.flatMap((entry) =>
     Object.entries(roots)
       .filter(([store]) => !entry.stores || entry.stores.includes(store))
@@ -30,7 +30,7 @@ export async function runList(spiral, entries, roots, report) {
   const runner = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const { entry, store, rootOf } = next;
-      const skipped = entry.skip?.browser;
+      const skipped = entry.skip?.[language];
       if (skipped) report({ entry: entry.name, store, outcome: "skipped", detail: skipped });
       else report(await runEntry(spiral, entry, store, rootOf(entry)));
     }
@@ -43,8 +43,15 @@ class Red extends Error {}
 const changing = ["create_table", "write", "delete", "delete_where", "transaction"];
 
 class Run {
+  /** @type {Map<string, number>} */
+  versions = new Map();
+  /** @type {Map<string, any>} */
+  opened = new Map();
+
   constructor(spiral, client, readsOnly) {
-    Object.assign(this, { spiral, client, readsOnly, versions: new Map(), opened: new Map() });
+    this.spiral = spiral;
+    this.client = client;
+    this.readsOnly = readsOnly;
   }
 
   async step(step, turn) {
