@@ -47,6 +47,9 @@ struct Options {
     /// Only reads, of what an earlier run has left in the folder: for profiles.
     #[arg(long)]
     reuse: bool,
+    /// With `--reuse`, reads of the table with upserts take turns with those of the table without.
+    #[arg(long)]
+    beside_clean: bool,
     /// Stop before the first job that changes the table and whose name contains this, for `--reuse`.
     #[arg(long)]
     until: Option<String>,
@@ -63,6 +66,9 @@ fn main() {
     let mut raw = Raw::new(&theirs);
     if options.reuse {
         spiral.open();
+        if options.beside_clean {
+            return after_upserts(&mut measured, &spiral, options.rows);
+        }
         if !options.no_raw {
             raw.open();
         }
@@ -95,14 +101,7 @@ fn main() {
     }
     let upserts: Vec<_> = (0..5).map(|round| data::upsert(options.rows, round)).collect();
     measured.change("5 upserts of 1 %", tables, &mut || spiral.upsert(&upserts));
-    let after = |name: &str| format!("{name} after upserts");
-    for scan in spiral::scans(options.rows) {
-        let clean = |sink: digest::Sink<'_>| spiral.scan_clean(&scan, sink);
-        measured.read_after(&after(scan.name), &|sink| spiral.scan(&scan, sink), clean);
-    }
-    let keys = data::keys(options.rows, 1_000);
-    let clean = |sink: digest::Sink<'_>| spiral.take_clean(&keys, sink);
-    measured.read_after(&after("take 1,000 keys"), &|sink| spiral.take(&keys, sink), clean);
+    after_upserts(&mut measured, &spiral, options.rows);
     if ends("add a column") {
         return;
     }
@@ -135,6 +134,18 @@ fn takes(measured: &mut Measurements, spiral: &Spiral, raw: Option<&Raw>, rows: 
     if measured.wanted("one key") {
         spiral.cold(&data::keys(rows, 100));
     }
+}
+
+/// Reads of the table with upserts, beside those of the table without.
+fn after_upserts(measured: &mut Measurements, spiral: &Spiral, rows: usize) {
+    let after = |name: &str| format!("{name} after upserts");
+    for scan in spiral::scans(rows) {
+        let clean = |sink: digest::Sink<'_>| spiral.scan_clean(&scan, sink);
+        measured.read_after(&after(scan.name), &|sink| spiral.scan(&scan, sink), clean);
+    }
+    let keys = data::keys(rows, 1_000);
+    let clean = |sink: digest::Sink<'_>| spiral.take_clean(&keys, sink);
+    measured.read_after(&after("take 1,000 keys"), &|sink| spiral.take(&keys, sink), clean);
 }
 
 fn bytes_below(folder: &Path) -> u64 {

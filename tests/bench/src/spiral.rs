@@ -68,11 +68,13 @@ impl Spiral {
         Self { pool, objects, tables: Vec::new(), upserted: 1, added: 1 }
     }
 
-    /// Opens the table that an earlier process has written.
+    /// Opens the table that an earlier process has left as it was written, and the first one that it has changed.
     pub(crate) fn open(&mut self) {
         let catalog = self.catalog();
-        let opened = self.pool.block_on(async { catalog.table(&named(1)).await.unwrap() });
-        self.tables.push(opened);
+        for number in 0..2 {
+            let opened = self.pool.block_on(async { catalog.table(&named(number)).await.unwrap() });
+            self.tables.push(opened);
+        }
     }
 
     /// The catalog with caches of its own, as a new process has it.
