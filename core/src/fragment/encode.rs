@@ -6,15 +6,18 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Field};
 use bytes::{Bytes, BytesMut};
+use vortex::array::arrays::primitive::PrimitiveDataParts;
+use vortex::array::arrays::varbinview::VarBinViewDataParts;
 use vortex::array::expr::stats::Stat;
 use vortex::array::serde::{SerializeOptions, SerializedArray};
-use vortex::array::{ArrayContext, ExecutionCtx, VortexSessionExecute};
-use vortex::arrow::ArrowSessionExt;
+use vortex::array::{ArrayContext, Canonical, ExecutionCtx, IntoArray, VortexSessionExecute};
+use vortex::arrow::{ArrowSessionExt, to_arrow_null_buffer};
 use vortex::buffer::{Alignment, ByteBuffer};
 use vortex::dtype::DType;
 use vortex::mask::Mask;
 use vortex::session::registry::ReadContext;
 
+use super::decoded::{CellBuffer, Decoded};
 use super::session::{compressor, read_failed, session, write_failed};
 use crate::error::{Code, Error, Result};
 
@@ -94,15 +97,45 @@ impl BlockDecoder {
         keep: Option<&Mask>,
         context: &mut ExecutionCtx,
     ) -> Result<ArrayRef> {
-        let session = session();
-        let buffer = ByteBuffer::from(bytes).aligned(Alignment::none());
-        let mut array = SerializedArray::try_from(buffer)
-            .and_then(|parts| parts.decode(&self.stored, rows, &self.encodings, session))
-            .map_err(read_failed)?;
+        let mut array = self.parse(bytes, rows)?;
         if let Some(mask) = keep {
             array = array.filter(mask.clone()).map_err(read_failed)?;
         }
-        let decoded = session.arrow().execute_arrow(array, Some(&self.field), context).map_err(read_failed)?;
+        self.export(array, context)
+    }
+
+    /// Decodes all `rows` rows of a block into cells that can be written over.
+    pub(crate) fn decode_writable(&self, bytes: Bytes, rows: usize, context: &mut ExecutionCtx) -> Result<Decoded> {
+        let decoded = self.parse(bytes, rows)?.execute::<Canonical>(context).map_err(read_failed)?;
+        let nulls = |validity, context: &mut ExecutionCtx| to_arrow_null_buffer(validity, rows, context);
+        match decoded {
+            Canonical::Primitive(array) if self.data_type().primitive_width() == Some(array.ptype().byte_width()) => {
+                let PrimitiveDataParts { buffer, validity, .. } = array.into_data_parts();
+                let nulls = nulls(validity, context).map_err(read_failed)?;
+                Ok(Decoded::Fixed(CellBuffer::new(buffer.into_host_sync()), nulls))
+            }
+            Canonical::VarBinView(array) => {
+                // A clone in the usual case: what it was made from goes, so that the views have one owner.
+                let compacted = array.compact_buffers(context).map_err(read_failed)?;
+                drop(array);
+                let VarBinViewDataParts { views, buffers, validity, .. } = compacted.into_data_parts();
+                let buffers = buffers.iter().map(|buffer| buffer.to_host_sync().into_arrow_buffer()).collect();
+                let nulls = nulls(validity, context).map_err(read_failed)?;
+                Ok(Decoded::Views(CellBuffer::new(views.into_host_sync()), buffers, nulls))
+            }
+            other => Ok(Decoded::Array(self.export(other.into_array(), context)?)),
+        }
+    }
+
+    fn parse(&self, bytes: Bytes, rows: usize) -> Result<vortex::array::ArrayRef> {
+        let buffer = ByteBuffer::from(bytes).aligned(Alignment::none());
+        SerializedArray::try_from(buffer)
+            .and_then(|parts| parts.decode(&self.stored, rows, &self.encodings, session()))
+            .map_err(read_failed)
+    }
+
+    fn export(&self, array: vortex::array::ArrayRef, context: &mut ExecutionCtx) -> Result<ArrayRef> {
+        let decoded = session().arrow().execute_arrow(array, Some(&self.field), context).map_err(read_failed)?;
         debug_assert_eq!(decoded.data_type(), self.field.data_type());
         Ok(decoded)
     }

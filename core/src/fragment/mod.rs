@@ -8,6 +8,7 @@
 //! Rows are laid out in *stripes* of [`STRIPE_ROWS`] rows. Within a stripe the columns' blocks are adjacent, so that
 //! one row is one or two requests; a column of wide values is cut into several blocks per stripe.
 
+mod decoded;
 mod encode;
 mod index;
 mod reader;
@@ -16,6 +17,7 @@ mod statistics;
 mod vortex_footer;
 mod writer;
 
+pub use decoded::{CellBuffer, Decoded};
 pub(crate) use encode::{compact, decoded_type as physical_type, value_bytes};
 pub use index::{FragmentIndex, FragmentRef};
 pub use reader::{FetchedColumns, Fragment, Rows};

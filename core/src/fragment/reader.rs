@@ -10,6 +10,7 @@ use vortex::array::{ArrayId, ExecutionCtx};
 use vortex::mask::Mask;
 use vortex::session::registry::ReadContext;
 
+use super::decoded::Decoded;
 use super::encode::{BlockDecoder, decoded_type, decoding_context};
 use super::index::{Blocks, FragmentRef, checksum32};
 use super::statistics::{self, ColumnZones};
@@ -289,11 +290,30 @@ impl FetchedColumns {
 
     /// Checks and decodes every column into one array. CPU-bound: run it through the runtime.
     pub fn decode(self) -> Result<Vec<ArrayRef>> {
+        self.decode_each(|_, fragment, column, context| decode_column(fragment, column, context))
+    }
+
+    /// Decodes as [`Self::decode`] does; columns whose number is one of `writable` into cells that can be written over,
+    /// as far as there are such.
+    pub fn decode_writable(self, writable: impl Fn(usize) -> bool) -> Result<Vec<Decoded>> {
+        self.decode_each(|at, fragment, column, context| match &column.blocks[..] {
+            [FetchedBlock { block, bytes, rows, keep: Keep::Range(range) }] if writable(at) && range.len() == *rows => {
+                fragment.blocks.check(*block, bytes)?;
+                column.decoder.decode_writable(bytes.clone(), *rows, context)
+            }
+            _ => decode_column(fragment, column, context).map(Decoded::Array),
+        })
+    }
+
+    fn decode_each<T>(
+        self,
+        decode: impl Fn(usize, &Fragment, FetchedColumn, &mut ExecutionCtx) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let fragment = &self.fragment;
         let mut context = decoding_context();
-        self.columns
-            .into_iter()
-            .map(|column| decode_column(fragment, column, &mut context))
+        let columns = self.columns.into_iter().enumerate();
+        columns
+            .map(|(at, column)| decode(at, fragment, column, &mut context))
             .collect::<Result<Vec<_>>>()
             .map_err(|error| error.with_path(&fragment.reference.path))
     }

@@ -2,7 +2,8 @@
 //!
 //! After some small writes to a large table nearly all rows of a piece come from one run, in their order. What is one
 //! stretch is not copied at all, what is some stretches is copied a stretch at a time, and where one array has nearly
-//! all rows in their places it is copied whole and the others are written over it.
+//! all rows in their places the others are written over it: over a copy, or over the array itself where it has just been
+//! decoded and nobody else holds it.
 
 use std::sync::Arc;
 
@@ -13,14 +14,16 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, GenericByteViewArray, PrimitiveArray, downcast_primitive, make_array,
     new_empty_array, new_null_array,
 };
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow_data::transform::{Capacities, MutableArrayData};
 use arrow_data::{ByteView, MAX_INLINE_VIEW_LEN};
 use arrow_schema::DataType;
 
 use super::merge::count;
 use super::resolve::Segment;
-use crate::error::{Code, Error, Result};
+use crate::bail;
+use crate::error::{Code, Result};
+use crate::fragment::{CellBuffer, Decoded};
 
 /// Mean length of the segments below which other than primitive values are copied one by one.
 const STRETCH_ROWS_MIN: usize = 3;
@@ -33,6 +36,8 @@ pub(crate) struct Recipe {
     /// The source that has most rows, if they all stand as far from their places in the result, and its row that would
     /// be the first one.
     base: Option<(usize, usize)>,
+    /// What is to be written over the rows of the base, and from which row on.
+    over: Vec<(u32, Segment)>,
     /// Sources with rows in the result.
     used: Vec<usize>,
     gaps: bool,
@@ -45,7 +50,14 @@ impl Recipe {
         let gaps = used.len() < segments.len();
         used.sort_unstable();
         used.dedup();
-        Self { base: base(&segments, rows), segments, rows, used, gaps }
+        let base = base(&segments, rows);
+        let over = base.map(|(base, _)| others(&segments, base)).unwrap_or_default();
+        Self { base, over, segments, rows, used, gaps }
+    }
+
+    /// Whether a source of so many rows has most of the result, so that others can be written over its cells.
+    pub(super) fn is_over(&self, source: usize, rows: usize) -> bool {
+        self.segments.len() > 1 && self.base.is_some_and(|(base, begin)| base == source && begin + self.rows <= rows)
     }
 }
 
@@ -70,6 +82,19 @@ fn base(segments: &[Segment], rows: usize) -> Option<(usize, usize)> {
     (covered * 2 >= rows).then_some((source, begin?))
 }
 
+/// The segments of other sources than the base, and where they stand in the result.
+fn others(segments: &[Segment], base: usize) -> Vec<(u32, Segment)> {
+    let mut at = 0;
+    let mut others = Vec::new();
+    for segment in segments {
+        if segment.place().is_some_and(|(source, _)| source != base) {
+            others.push((at, *segment));
+        }
+        at += segment.len;
+    }
+    others
+}
+
 /// Puts a column together. Rows without a cell, and rows of sources that lack the column, are null.
 pub(crate) fn compose(sources: &[Option<&ArrayRef>], recipe: &Recipe, data_type: &DataType) -> Result<ArrayRef> {
     match recipe.segments[..] {
@@ -83,20 +108,20 @@ pub(crate) fn compose(sources: &[Option<&ArrayRef>], recipe: &Recipe, data_type:
         }
         _ => {}
     }
-    if let Some(array) = sources.iter().flatten().find(|array| array.data_type() != data_type) {
-        let message = format!("cells of type {} do not fit a column of type {data_type}", array.data_type());
-        return Err(Error::new(Code::Internal, message));
-    }
+    check_types(sources, data_type)?;
+    let nulls = || validity(&nulls_of(sources), recipe);
     macro_rules! primitive {
-        ($type:ty) => {
-            Ok(Arc::new(primitive::<$type>(sources, recipe, data_type)))
-        };
+        ($type:ty) => {{
+            let arrays = primitives::<$type>(sources);
+            let values = cells(&arrays, recipe, |_, cell| cell);
+            Ok(Arc::new(PrimitiveArray::<$type>::new(values.into(), nulls()).with_data_type(data_type.clone())))
+        }};
     }
     downcast_primitive! {
         data_type => (primitive),
         DataType::Boolean => {
             let arrays: Vec<_> = sources.iter().map(|source| source.map(|array| array.as_boolean().values())).collect();
-            Ok(Arc::new(BooleanArray::new(bits(&arrays, recipe, false), validity(sources, recipe))))
+            Ok(Arc::new(BooleanArray::new(bits(&arrays, recipe, false), nulls())))
         }
         DataType::Utf8View => Ok(Arc::new(views::<StringViewType>(sources, recipe))),
         DataType::BinaryView => Ok(Arc::new(views::<BinaryViewType>(sources, recipe))),
@@ -104,78 +129,168 @@ pub(crate) fn compose(sources: &[Option<&ArrayRef>], recipe: &Recipe, data_type:
     }
 }
 
-fn primitive<T: ArrowPrimitiveType>(
+/// Puts a column together as [`compose`] does, whose recipe [is over](Recipe::is_over) a source that has just been
+/// decoded: `decoded` are its cells, which are written over, and there is nothing in its place among the sources.
+pub(super) fn compose_over(
+    decoded: Decoded,
     sources: &[Option<&ArrayRef>],
     recipe: &Recipe,
     data_type: &DataType,
-) -> PrimitiveArray<T> {
-    let arrays: Vec<Option<&[T::Native]>> =
-        sources.iter().map(|source| source.map(|array| &array.as_primitive::<T>().values()[..])).collect();
-    let values = cells(&arrays, recipe, |_, cell| cell);
-    PrimitiveArray::<T>::new(values.into(), validity(sources, recipe)).with_data_type(data_type.clone())
+) -> Result<ArrayRef> {
+    let Some((base, begin)) = recipe.base else { bail!(Code::Internal, "there is nothing to write over") };
+    check_types(sources, data_type)?;
+    let mut nulls = nulls_of(sources);
+    match decoded {
+        Decoded::Fixed(cells, own) => {
+            nulls[base] = Some(own.as_ref());
+            let nulls = validity(&nulls, recipe);
+            macro_rules! primitive {
+                ($type:ty) => {{
+                    let arrays = primitives::<$type>(sources);
+                    let values = cells.write(|cells| write(&mut cells[begin..], &arrays, recipe, |_, cell| cell));
+                    let values = values.slice(begin, recipe.rows);
+                    Ok(Arc::new(PrimitiveArray::<$type>::new(values, nulls).with_data_type(data_type.clone())))
+                }};
+            }
+            downcast_primitive! {
+                data_type => (primitive),
+                _ => bail!(Code::Internal, "cells of a column of type {data_type} have no fixed width")
+            }
+        }
+        Decoded::Views(cells, buffers, own) => {
+            nulls[base] = Some(own.as_ref());
+            let nulls = validity(&nulls, recipe);
+            match data_type {
+                DataType::Utf8View => {
+                    Ok(Arc::new(views_over::<StringViewType>(cells, buffers, nulls, sources, recipe)))
+                }
+                _ => Ok(Arc::new(views_over::<BinaryViewType>(cells, buffers, nulls, sources, recipe))),
+            }
+        }
+        Decoded::Array(array) => {
+            let mut sources = sources.to_vec();
+            sources[base] = Some(&array);
+            compose(&sources, recipe, data_type)
+        }
+    }
+}
+
+fn check_types(sources: &[Option<&ArrayRef>], data_type: &DataType) -> Result<()> {
+    match sources.iter().flatten().find(|array| array.data_type() != data_type) {
+        Some(array) => {
+            bail!(Code::Internal, "cells of type {} do not fit a column of type {data_type}", array.data_type())
+        }
+        None => Ok(()),
+    }
+}
+
+fn primitives<'a, T: ArrowPrimitiveType>(sources: &[Option<&'a ArrayRef>]) -> Vec<Option<&'a [T::Native]>> {
+    sources.iter().map(|source| source.map(|array| &array.as_primitive::<T>().values()[..])).collect()
 }
 
 /// Cells of fixed width; `of` turns a cell of a source other than the one with most rows into one of the result.
 fn cells<N: Copy + Default>(sources: &[Option<&[N]>], recipe: &Recipe, of: impl Fn(usize, N) -> N) -> Vec<N> {
-    let cells_of = |segment: &Segment| {
-        let (source, row) = segment.place()?;
-        Some((source, sources[source]?.get(row as usize..(row + segment.len) as usize)?))
-    };
-    let whole = recipe.base.and_then(|(base, begin)| Some((base, sources[base]?.get(begin..begin + recipe.rows)?)));
-    let Some((base, whole)) = whole else {
-        let mut values = Vec::with_capacity(recipe.rows);
-        for segment in &recipe.segments {
-            match cells_of(segment) {
-                Some((source, cells)) => values.extend(cells.iter().map(|cell| of(source, *cell))),
-                None => values.resize(values.len() + segment.len as usize, N::default()),
-            }
-        }
-        return values;
-    };
-    let mut values = whole.to_vec();
-    let mut at = 0;
-    for segment in &recipe.segments {
-        if segment.place().is_none_or(|(source, _)| source != base)
-            && let Some((source, cells)) = cells_of(segment)
-        {
-            for (value, cell) in values[at..].iter_mut().zip(cells) {
-                *value = of(source, *cell);
-            }
-        }
-        at += segment.len as usize;
+    let whole = recipe.base.and_then(|(base, begin)| sources[base]?.get(begin..begin + recipe.rows));
+    if let Some(whole) = whole {
+        let mut cells = whole.to_vec();
+        write(&mut cells, sources, recipe, of);
+        return cells;
     }
-    values
+    let mut cells = Vec::with_capacity(recipe.rows);
+    for segment in &recipe.segments {
+        match cells_of(sources, segment) {
+            Some((source, some)) => cells.extend(some.iter().map(|cell| of(source, *cell))),
+            None => cells.resize(cells.len() + segment.len as usize, N::default()),
+        }
+    }
+    cells
 }
 
-/// Strings and binaries: their views are copied, and the buffers of every source that is used are kept.
-fn views<T: ByteViewType>(sources: &[Option<&ArrayRef>], recipe: &Recipe) -> GenericByteViewArray<T> {
-    let arrays: Vec<Option<&GenericByteViewArray<T>>> =
-        sources.iter().map(|source| source.map(|array| array.as_byte_view::<T>())).collect();
-    // The source with most rows comes first, so that its views are right as they are.
-    let base = recipe.base.map(|(base, _)| base);
-    let others = recipe.used.iter().copied().filter(|source| Some(*source) != base);
-    let mut buffers = Vec::new();
-    let mut first_buffer = vec![0; sources.len()];
-    for source in base.into_iter().chain(others) {
-        if let Some(array) = arrays[source] {
-            first_buffer[source] = count(buffers.len());
-            buffers.extend(array.data_buffers().iter().cloned());
+fn cells_of<'a, N>(sources: &[Option<&'a [N]>], segment: &Segment) -> Option<(usize, &'a [N])> {
+    let (source, row) = segment.place()?;
+    Some((source, sources[source]?.get(row as usize..(row + segment.len) as usize)?))
+}
+
+/// Writes the cells of other sources over those of the one with most rows.
+fn write<N: Copy>(cells: &mut [N], sources: &[Option<&[N]>], recipe: &Recipe, of: impl Fn(usize, N) -> N) {
+    for (at, segment) in &recipe.over {
+        if let Some((source, some)) = cells_of(sources, segment) {
+            for (cell, new) in cells[*at as usize..].iter_mut().zip(some) {
+                *cell = of(source, *new);
+            }
         }
     }
-    let moved = |source: usize, view: u128| {
+}
+
+/// Views of several arrays that become views of one.
+struct Views<'a> {
+    arrays: Vec<Option<&'a [u128]>>,
+    /// What is added to the numbers of the buffers of each array.
+    first_buffer: Vec<u32>,
+    buffers: Vec<Buffer>,
+}
+
+impl<'a> Views<'a> {
+    /// Keeps the buffers of every source that is used. Those of the source with most rows come first, so that its views
+    /// are right as they are; `buffers` are those if it is not among the sources.
+    fn new<T: ByteViewType>(sources: &[Option<&'a ArrayRef>], recipe: &Recipe, mut buffers: Vec<Buffer>) -> Self {
+        let arrays: Vec<Option<&'a GenericByteViewArray<T>>> =
+            sources.iter().map(|source| source.map(|array| array.as_byte_view::<T>())).collect();
+        let base = recipe.base.map(|(base, _)| base);
+        let others = recipe.used.iter().copied().filter(|source| Some(*source) != base);
+        let mut first_buffer = vec![0; sources.len()];
+        for source in base.into_iter().chain(others) {
+            if let Some(array) = arrays[source] {
+                first_buffer[source] = count(buffers.len());
+                buffers.extend(array.data_buffers().iter().cloned());
+            }
+        }
+        let arrays = arrays.into_iter().map(|array| array.map(|array| &array.views()[..])).collect();
+        Self { arrays, first_buffer, buffers }
+    }
+
+    /// A view of a source as one of the result.
+    fn moved(&self, source: usize, view: u128) -> u128 {
         let view = ByteView::from(view);
         let inline = view.length <= MAX_INLINE_VIEW_LEN;
-        let moved = ByteView { buffer_index: view.buffer_index + first_buffer[source], ..view };
+        let moved = ByteView { buffer_index: view.buffer_index + self.first_buffer[source], ..view };
         if inline { view.as_u128() } else { moved.as_u128() }
-    };
-    let all: Vec<Option<&[u128]>> = arrays.iter().map(|array| array.map(|array| &array.views()[..])).collect();
-    let views = cells(&all, recipe, moved);
-    #[allow(unsafe_code, reason = "checking every string again takes longer than decoding it")]
-    // SAFETY: each view is zero, which is the empty string, or one of an array of this type, whose buffers stand in the
-    // result from `first_buffer` on.
-    unsafe {
-        GenericByteViewArray::new_unchecked(views.into(), buffers, validity(sources, recipe))
     }
+
+    fn into_array<T: ByteViewType>(
+        self,
+        views: ScalarBuffer<u128>,
+        nulls: Option<NullBuffer>,
+    ) -> GenericByteViewArray<T> {
+        #[allow(unsafe_code, reason = "checking every string again takes longer than decoding it")]
+        // SAFETY: each view is zero, which is the empty string, or one of an array of this type, whose buffers stand in
+        // the result from `first_buffer` on.
+        unsafe {
+            GenericByteViewArray::new_unchecked(views, self.buffers, nulls)
+        }
+    }
+}
+
+/// Strings and binaries: their views are copied, but not what these refer to.
+fn views<T: ByteViewType>(sources: &[Option<&ArrayRef>], recipe: &Recipe) -> GenericByteViewArray<T> {
+    let all = Views::new::<T>(sources, recipe, Vec::new());
+    let views = cells(&all.arrays, recipe, |source, view| all.moved(source, view));
+    all.into_array(views.into(), validity(&nulls_of(sources), recipe))
+}
+
+/// Strings and binaries whose views are written over those of a source that has just been decoded.
+fn views_over<T: ByteViewType>(
+    base: CellBuffer,
+    buffers: Vec<Buffer>,
+    nulls: Option<NullBuffer>,
+    sources: &[Option<&ArrayRef>],
+    recipe: &Recipe,
+) -> GenericByteViewArray<T> {
+    let begin = recipe.base.map_or(0, |(_, begin)| begin);
+    let all = Views::new::<T>(sources, recipe, buffers);
+    let moved = |source, view| all.moved(source, view);
+    let views = base.write(|views| write(&mut views[begin..], &all.arrays, recipe, moved));
+    all.into_array(views.slice(begin, recipe.rows), nulls)
 }
 
 /// Bits of the result; `missing` where there is no source.
@@ -192,20 +307,23 @@ fn bits(sources: &[Option<&BooleanBuffer>], recipe: &Recipe, missing: bool) -> B
     bits.finish()
 }
 
-fn validity(sources: &[Option<&ArrayRef>], recipe: &Recipe) -> Option<NullBuffer> {
-    let whole = |source: &usize| sources[*source].is_some_and(|array| array.null_count() == 0);
+/// Which cells of the sources are null; `None` for a source that lacks the column.
+fn nulls_of<'a>(sources: &[Option<&'a ArrayRef>]) -> Vec<Option<Option<&'a NullBuffer>>> {
+    sources.iter().map(|source| source.map(|array| array.nulls())).collect()
+}
+
+fn validity(nulls: &[Option<Option<&NullBuffer>>], recipe: &Recipe) -> Option<NullBuffer> {
+    let whole = |source: &usize| nulls[*source].is_some_and(|nulls| nulls.is_none_or(|nulls| nulls.null_count() == 0));
     if !recipe.gaps && recipe.used.iter().all(whole) {
         return None;
     }
     let mut bits = BooleanBufferBuilder::new(recipe.rows);
     for segment in &recipe.segments {
         let len = segment.len as usize;
-        match segment.place().and_then(|(source, row)| Some((sources[source]?, row as usize))) {
-            Some((source, row)) => match source.nulls() {
-                Some(nulls) if len == 1 => bits.append(nulls.is_valid(row)),
-                Some(nulls) => bits.append_buffer(nulls.slice(row, len).inner()),
-                None => bits.append_n(len, true),
-            },
+        match segment.place().and_then(|(source, row)| Some((nulls[source]?, row as usize))) {
+            Some((Some(nulls), row)) if len == 1 => bits.append(nulls.is_valid(row)),
+            Some((Some(nulls), row)) => bits.append_buffer(nulls.slice(row, len).inner()),
+            Some((None, _)) => bits.append_n(len, true),
             None => bits.append_n(len, false),
         }
     }

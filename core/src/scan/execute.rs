@@ -18,7 +18,7 @@ use super::source::{Body, Source, SourcesRef};
 use crate::bail;
 use crate::error::{Code, Result};
 use crate::expr::{ZoneColumn, ZoneStatistics, prune_zones};
-use crate::fragment::{ColumnZones, Rows};
+use crate::fragment::{ColumnZones, Decoded, Rows};
 use crate::key::KeySchema;
 use crate::runtime::{DEFAULT_CACHE_BYTES, RuntimeExt, RuntimeRef};
 use crate::store::{ByteCache, CacheConfig};
@@ -219,6 +219,18 @@ impl Context {
         let values = fetched.decode();
         self.took(&self.counters.decode_nanos, start);
         values
+    }
+
+    /// Decodes fetched blocks, some columns into cells that can be written over, counting the time.
+    pub(super) fn decode_writable(
+        &self,
+        fetched: Fetched,
+        writable: impl Fn(usize) -> bool,
+    ) -> Result<(Values, HashMap<usize, Decoded>)> {
+        let start = self.runtime.monotonic();
+        let decoded = fetched.decode_writable(writable);
+        self.took(&self.counters.decode_nanos, start);
+        decoded
     }
 
     /// Decodes stripes of one run, masks cells that it lacks, and hands each stripe on with what belongs to it: in

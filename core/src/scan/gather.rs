@@ -11,8 +11,9 @@ use futures::future::try_join_all;
 use super::bind::{Origin, ValueColumn};
 use super::keys::key_fields;
 use super::source::{Body, Cells, Source, Sources, presence_field};
-use crate::error::Result;
-use crate::fragment::{FetchedColumns, Rows, physical_type};
+use crate::bail;
+use crate::error::{Code, Result};
+use crate::fragment::{Decoded, FetchedColumns, Rows, physical_type};
 use crate::key::KeySchema;
 use crate::store::Weigh;
 
@@ -47,6 +48,14 @@ impl Values {
         }
     }
 
+    fn insert(&mut self, slot: Slot, array: ArrayRef) {
+        match slot {
+            Slot::Key(at) => drop(self.keys.insert(at, array)),
+            Slot::Value(at) => drop(self.values.insert(at, array)),
+            Slot::Presence(at) => drop(self.presence.insert(at, array.as_boolean().clone())),
+        }
+    }
+
     /// Makes the cells null that the run does not have.
     pub(super) fn mask_absent(mut self) -> Result<Self> {
         for (value, presence) in std::mem::take(&mut self.presence) {
@@ -78,6 +87,8 @@ fn absent(presence: &BooleanArray) -> BooleanArray {
 
 /// Fetched blocks of some rows of one run.
 pub(super) struct Fetched {
+    /// Number of rows.
+    pub(super) rows: usize,
     parts: Vec<(Vec<Slot>, FetchedColumns)>,
     memory: Values,
 }
@@ -101,14 +112,28 @@ impl Fetched {
         let mut values = self.memory;
         for (slots, fetched) in self.parts {
             for (slot, array) in slots.into_iter().zip(fetched.decode()?) {
-                match slot {
-                    Slot::Key(at) => drop(values.keys.insert(at, array)),
-                    Slot::Value(at) => drop(values.values.insert(at, array)),
-                    Slot::Presence(at) => drop(values.presence.insert(at, array.as_boolean().clone())),
-                }
+                values.insert(slot, array);
             }
         }
         Ok(values)
+    }
+
+    /// Decodes as [`Self::decode`] does, but those of the value columns that are `writable` into cells that can be
+    /// written over, as far as there are such.
+    pub(super) fn decode_writable(self, writable: impl Fn(usize) -> bool) -> Result<(Values, HashMap<usize, Decoded>)> {
+        let mut values = self.memory;
+        let mut writables = HashMap::new();
+        for (slots, fetched) in self.parts {
+            let writable = |at: usize| matches!(slots[at], Slot::Value(value) if writable(value));
+            for (slot, cells) in slots.iter().zip(fetched.decode_writable(writable)?) {
+                match (slot, cells) {
+                    (slot, Decoded::Array(array)) => values.insert(*slot, array),
+                    (Slot::Value(at), cells) => drop(writables.insert(*at, cells)),
+                    (Slot::Key(_) | Slot::Presence(_), _) => bail!(Code::Internal, "only values are written over"),
+                }
+            }
+        }
+        Ok((values, writables))
     }
 }
 
@@ -128,7 +153,7 @@ pub(super) async fn fetch(
                 .iter()
                 .map(|rows| {
                     let memory = memory_values(columns, source, stage, keys.columns(), values, rows)?;
-                    Ok(Fetched { parts: Vec::new(), memory })
+                    Ok(Fetched { rows: rows.len(), parts: Vec::new(), memory })
                 })
                 .collect();
         }
@@ -152,7 +177,7 @@ pub(super) async fn fetch(
     }))
     .await?;
     let mut fetched: Vec<Fetched> =
-        rows.iter().map(|_| Fetched { parts: Vec::new(), memory: Values::default() }).collect();
+        rows.iter().map(|rows| Fetched { rows: rows.len(), parts: Vec::new(), memory: Values::default() }).collect();
     for (slots, sets) in parts {
         for (fetched, set) in fetched.iter_mut().zip(sets) {
             fetched.parts.push((Vec::clone(&slots), set));

@@ -32,7 +32,8 @@ pub(crate) struct Merged {
     /// The table of each input, and what it does to its keys.
     pub(super) kinds: Vec<(usize, Kind)>,
     union: Union,
-    chunks: OnceLock<Vec<Arc<[Stretch]>>>,
+    /// With the number of rows of each.
+    chunks: OnceLock<Vec<(Arc<[Stretch]>, usize)>>,
     whole: OnceLock<Whole>,
 }
 
@@ -57,8 +58,8 @@ impl Merged {
         Self { inputs, kinds, union, chunks: OnceLock::new(), whole: OnceLock::new() }
     }
 
-    /// The rows that exist, cut into batches.
-    pub(super) fn chunks(&self) -> &[Arc<[Stretch]>] {
+    /// The rows that exist, cut into batches, with the number of rows of each.
+    pub(super) fn chunks(&self) -> &[(Arc<[Stretch]>, usize)] {
         self.chunks.get_or_init(|| self.cut())
     }
 
@@ -70,7 +71,7 @@ impl Merged {
     /// Whether these are all rows.
     pub(super) fn is_whole(&self, chunks: &[Chunk]) -> bool {
         let all = self.chunks();
-        chunks.len() == all.len() && chunks.iter().zip(all).all(|(chunk, all)| Arc::ptr_eq(&chunk.rows, all))
+        chunks.len() == all.len() && chunks.iter().zip(all).all(|(chunk, (all, _))| Arc::ptr_eq(&chunk.rows, all))
     }
 
     /// Whether a deletion hides cells of every column.
@@ -81,7 +82,8 @@ impl Merged {
     /// The cells of all rows in a column that every run holds, where all runs are of one table.
     pub(super) fn whole(&self, run_rows: &[Option<u64>]) -> &Whole {
         self.whole.get_or_init(|| {
-            let (parts, placed) = self.place(run_rows, self.chunks(), &[()], |(), input| match self.kinds[input].1 {
+            let chunks: Vec<&[Stretch]> = self.chunks().iter().map(|(rows, _)| &rows[..]).collect();
+            let (parts, placed) = self.place(run_rows, &chunks, &[()], |(), input| match self.kinds[input].1 {
                 Kind::Tombstone => Holds::Deleted,
                 Kind::Rows | Kind::Cells => Holds::Everything,
             });
@@ -93,7 +95,7 @@ impl Merged {
     pub(super) fn place<'a, C>(
         &self,
         run_rows: &[Option<u64>],
-        chunks: &[Arc<[Stretch]>],
+        chunks: &[&[Stretch]],
         columns: &[C],
         holds: impl Fn(&C, usize) -> Holds<'a>,
     ) -> (Arc<Parts>, Vec<Arc<Placed>>) {
@@ -138,7 +140,7 @@ impl Merged {
     }
 
     /// Cuts the rows that exist into batches.
-    fn cut(&self) -> Vec<Arc<[Stretch]>> {
+    fn cut(&self) -> Vec<(Arc<[Stretch]>, usize)> {
         let largest = (0..self.inputs.len())
             .filter(|input| self.kinds[*input].1 != Kind::Tombstone && self.inputs[*input].located.is_none())
             .max_by_key(|input| self.inputs[*input].keys.len());
@@ -148,7 +150,7 @@ impl Merged {
             Some((row / STRIPE_ROWS as u64, row % STRIPE_ROWS as u64))
         };
         let batch_rows_max = count(BATCH_ROWS_MAX);
-        let mut chunks: Vec<Arc<[Stretch]>> = Vec::new();
+        let mut chunks: Vec<(Arc<[Stretch]>, usize)> = Vec::new();
         let mut open: Vec<Stretch> = Vec::new();
         let (mut rows, mut stripe_now) = (0, None);
         for mut stretch in existing(&self.union, &self.kinds) {
@@ -156,7 +158,7 @@ impl Merged {
                 let mut len = stretch.len.min(batch_rows_max - rows);
                 if let Some((stripe, row)) = stripe(&stretch) {
                     if stripe_now.replace(stripe).is_some_and(|now| now != stripe) && rows > 0 {
-                        chunks.push(std::mem::take(&mut open).into());
+                        chunks.push((std::mem::take(&mut open).into(), rows as usize));
                         rows = 0;
                         len = stretch.len.min(batch_rows_max);
                     }
@@ -166,13 +168,13 @@ impl Merged {
                 stretch = stretch.part(len, stretch.len);
                 rows += len;
                 if rows == batch_rows_max {
-                    chunks.push(std::mem::take(&mut open).into());
+                    chunks.push((std::mem::take(&mut open).into(), rows as usize));
                     rows = 0;
                 }
             }
         }
         if rows > 0 {
-            chunks.push(open.into());
+            chunks.push((open.into(), rows as usize));
         }
         chunks
     }
@@ -180,9 +182,10 @@ impl Merged {
 
 impl Weigh for Merged {
     fn weight_bytes(&self) -> usize {
-        // What is found out later counts from the beginning: a stretch more in a batch, and segments of cells and keys.
+        // What is found out later counts from the beginning: a stretch more in a batch, segments of cells and
+        // keys, and those that are written over.
         let keys: usize = self.inputs.iter().map(|input| input.keys.weight_bytes()).sum();
-        let stretches = self.union.stretches.len() * (size_of::<Stretch>() + 4 * size_of::<Segment>());
+        let stretches = self.union.stretches.len() * (size_of::<Stretch>() + 5 * size_of::<Segment>());
         keys + self.union.weight_bytes() + stretches
     }
 }

@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::compose::{Recipe, compose};
+use super::compose::{Recipe, compose, compose_over};
 use super::execute::{Context, ContextRef, StripesRef, filter_values, in_pieces};
 use super::gather::{Fetched, Stage, Values, physical};
 use super::keys::{concat_keys, read_keys, read_stripes};
@@ -20,7 +20,7 @@ use super::parts::{Part, Parts, Read};
 use super::resolve::{Holds, Kind, Segment, keep};
 use super::source::{Body, Source};
 use crate::error::{Code, Error, Result};
-use crate::fragment::{Rows, physical_type};
+use crate::fragment::{Decoded, Rows, physical_type};
 use crate::key::{KeyRange, KeyRows};
 use crate::runtime::RuntimeExt;
 
@@ -57,13 +57,6 @@ pub(super) struct Chunk {
     len: usize,
     /// The filter's columns, once it has been decided.
     filtered: Values,
-}
-
-impl Chunk {
-    fn new(rows: Arc<[Stretch]>, filtered: Values) -> Self {
-        let len = rows.iter().map(|stretch| stretch.len as usize).sum();
-        Self { rows, len, filtered }
-    }
 }
 
 /// A batch, and which rows of the union its rows are.
@@ -111,6 +104,23 @@ impl Loaded {
             Loaded::Fetched(fetched) => context.decode(fetched).map(Arc::new),
         }
     }
+
+    /// Decodes as [`Self::decode`] does. Of what nobody else holds, some columns can be written over: those for which
+    /// `writable` is true, given the number of rows.
+    fn decode_writable(
+        self,
+        context: &Context,
+        writable: impl Fn(usize, usize) -> bool,
+    ) -> Result<(Arc<Values>, HashMap<usize, Decoded>)> {
+        match self {
+            Loaded::Decoded(values) => Ok((values, HashMap::new())),
+            Loaded::Fetched(fetched) => {
+                let rows = fetched.rows;
+                let (values, writable) = context.decode_writable(fetched, |value| writable(value, rows))?;
+                Ok((Arc::new(values), writable))
+            }
+        }
+    }
 }
 
 impl Layout {
@@ -122,16 +132,27 @@ impl Layout {
         keys: &HashMap<usize, Vec<ArrayRef>>,
     ) -> Result<Values> {
         let mut sources: Vec<Option<Arc<Values>>> = vec![None; parts.last().map_or(0, |(part, _)| part + 1)];
+        let recipes = &self.placed.recipes;
+        let recipe_of: HashMap<usize, usize> = self.values.iter().copied().collect();
+        let mut bases: HashMap<usize, Decoded> = HashMap::new();
         for (part, loaded) in parts {
-            sources[part] = Some(loaded.decode(context)?);
+            let writable =
+                |value, rows| recipe_of.get(&value).is_some_and(|recipe: &usize| recipes[*recipe].is_over(part, rows));
+            let (values, writable) = loaded.decode_writable(context, writable)?;
+            sources[part] = Some(values);
+            bases.extend(writable);
         }
         let start = context.runtime.monotonic();
         let mut composed = Values::default();
         for (value, recipe) in self.values {
             let column: Vec<Option<&ArrayRef>> =
                 sources.iter().map(|source| source.as_ref()?.values.get(&value)).collect();
-            let data_type = physical_type(context.bound.values[value].stored.data_type());
-            composed.values.insert(value, compose(&column, &self.placed.recipes[recipe], &data_type)?);
+            let (recipe, data_type) = (&recipes[recipe], physical_type(context.bound.values[value].stored.data_type()));
+            let array = match bases.remove(&value) {
+                Some(decoded) => compose_over(decoded, &column, recipe, &data_type)?,
+                None => compose(&column, recipe, &data_type)?,
+            };
+            composed.values.insert(value, array);
         }
         if self.with_keys {
             for (at, columns) in keys {
@@ -268,8 +289,8 @@ impl Overlap {
     /// Resolves, filters and puts together the rows of the union.
     pub(super) async fn assemble(self: Arc<Self>) -> Result<Vec<Assembled>> {
         let whole = |overlap: &Self| {
-            let chunks = overlap.merged.chunks().iter();
-            Ok(chunks.map(|rows| Chunk::new(Arc::clone(rows), Values::default())).collect::<Vec<_>>())
+            let chunk = |(rows, len): &_| Chunk { rows: Arc::clone(rows), len: *len, filtered: Values::default() };
+            Ok(overlap.merged.chunks().iter().map(chunk).collect::<Vec<_>>())
         };
         let mut chunks = if self.merged.is_laid_out() { whole(&self)? } else { self.work(whole).await? };
         if self.context.bound.filter.is_some() {
@@ -280,7 +301,8 @@ impl Overlap {
                 if mask.true_count() == rows {
                     return Ok(Chunk { filtered, ..chunk });
                 }
-                Ok(Chunk::new(keep(&chunk.rows, &mask).into(), filter_values(&filtered, &mask)?))
+                let rows = keep(&chunk.rows, &mask).into();
+                Ok(Chunk { rows, len: mask.true_count(), filtered: filter_values(&filtered, &mask)? })
             };
             chunks = self.stage(&self.context.filter_stage, chunks, decide).await?;
             chunks.retain(|chunk| !chunk.rows.is_empty());
@@ -318,7 +340,7 @@ impl Overlap {
             let mine: Vec<_> = used.filter_map(|part| Some((*part, hand_out(&mut loaded[*part])?))).collect();
             let fetched: usize = mine.iter().map(|(_, loaded)| loaded.bytes()).sum();
             // What is decoded already has yet to be copied.
-            (fetched + chunk.len * layout.values.len(), (chunk, layout, mine))
+            (fetched.max(chunk.len * layout.values.len()), (chunk, layout, mine))
         });
         let compose = move |context: &Context, piece: Vec<Ready>| {
             let finish = |(chunk, layout, mine): Ready| finish(context, layout.compose(context, mine, &keys)?, chunk);
@@ -368,7 +390,7 @@ impl Overlap {
                 let whole = self.merged.whole(&self.run_rows());
                 (Arc::clone(&whole.parts), whole.placed.clone())
             } else {
-                let rows: Vec<Arc<[Stretch]>> = chunks.iter().map(|chunk| Arc::clone(&chunk.rows)).collect();
+                let rows: Vec<&[Stretch]> = chunks.iter().map(|chunk| &chunk.rows[..]).collect();
                 self.merged.place(&self.run_rows(), &rows, &columns, |column, input| {
                     let table = self.context.bound.values[*column].table;
                     match self.source(input) {
