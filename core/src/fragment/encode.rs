@@ -1,5 +1,6 @@
 //! One block: an Arrow array of one column to compressed bytes and back.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -66,6 +67,12 @@ pub(crate) fn stored_type(field: &Field) -> Result<DType> {
     })
 }
 
+/// Rows of a block that a read wants.
+pub(crate) enum Keep {
+    Range(Range<usize>),
+    Mask(Mask),
+}
+
 /// What decoding needs beside the blocks, once for as many of them as are decoded together.
 pub(crate) fn decoding_context() -> ExecutionCtx {
     session().create_execution_ctx()
@@ -89,19 +96,14 @@ impl BlockDecoder {
         self.field.data_type()
     }
 
-    /// Decodes a block of `rows` rows, keeping those that `keep` names; all of them without it.
-    pub(crate) fn decode(
-        &self,
-        bytes: Bytes,
-        rows: usize,
-        keep: Option<&Mask>,
-        context: &mut ExecutionCtx,
-    ) -> Result<ArrayRef> {
-        let mut array = self.parse(bytes, rows)?;
-        if let Some(mask) = keep {
-            array = array.filter(mask.clone()).map_err(read_failed)?;
-        }
-        self.export(array, context)
+    /// Decodes those rows of a block of `rows` rows that `keep` names.
+    pub(crate) fn decode(&self, bytes: Bytes, rows: usize, keep: Keep, context: &mut ExecutionCtx) -> Result<ArrayRef> {
+        let block = self.parse(bytes, rows)?;
+        let kept = match keep {
+            Keep::Range(range) => block.slice(range),
+            Keep::Mask(mask) => block.filter(mask),
+        };
+        self.export(kept.map_err(read_failed)?, context)
     }
 
     /// Decodes all `rows` rows of a block into cells that can be written over.
@@ -112,7 +114,7 @@ impl BlockDecoder {
             Canonical::Primitive(array) if self.data_type().primitive_width() == Some(array.ptype().byte_width()) => {
                 let PrimitiveDataParts { buffer, validity, .. } = array.into_data_parts();
                 let nulls = nulls(validity, context).map_err(read_failed)?;
-                Ok(Decoded::Fixed(CellBuffer::new(buffer.into_host_sync()), nulls))
+                Ok(Decoded::Fixed(CellBuffer(buffer.into_host_sync()), nulls))
             }
             Canonical::VarBinView(array) => {
                 // A clone in the usual case: what it was made from goes, so that the views have one owner.
@@ -121,7 +123,7 @@ impl BlockDecoder {
                 let VarBinViewDataParts { views, buffers, validity, .. } = compacted.into_data_parts();
                 let buffers = buffers.iter().map(|buffer| buffer.to_host_sync().into_arrow_buffer()).collect();
                 let nulls = nulls(validity, context).map_err(read_failed)?;
-                Ok(Decoded::Views(CellBuffer::new(views.into_host_sync()), buffers, nulls))
+                Ok(Decoded::Views(CellBuffer(views.into_host_sync()), buffers, nulls))
             }
             other => Ok(Decoded::Array(self.export(other.into_array(), context)?)),
         }

@@ -11,7 +11,7 @@ use vortex::mask::Mask;
 use vortex::session::registry::ReadContext;
 
 use super::decoded::Decoded;
-use super::encode::{BlockDecoder, decoded_type, decoding_context};
+use super::encode::{BlockDecoder, Keep, decoded_type, decoding_context};
 use super::index::{Blocks, FragmentRef, checksum32};
 use super::statistics::{self, ColumnZones};
 use crate::bail;
@@ -43,12 +43,6 @@ struct FetchedBlock {
     bytes: Bytes,
     rows: usize,
     keep: Keep,
-}
-
-/// Rows of a block that a read wants.
-enum Keep {
-    Range(Range<usize>),
-    Mask(Mask),
 }
 
 /// Rows of a fragment, ascending.
@@ -324,12 +318,7 @@ fn decode_column(fragment: &Fragment, column: FetchedColumn, context: &mut Execu
     let mut parts = Vec::with_capacity(column.blocks.len());
     for block in column.blocks {
         fragment.blocks.check(block.block, &block.bytes)?;
-        let mut decode = |keep: Option<&Mask>| decoder.decode(block.bytes.clone(), block.rows, keep, context);
-        parts.push(match block.keep {
-            Keep::Mask(mask) => decode(Some(&mask))?,
-            Keep::Range(range) if range.len() == block.rows => decode(None)?,
-            Keep::Range(range) => decode(None)?.slice(range.start, range.len()),
-        });
+        parts.push(decoder.decode(block.bytes, block.rows, block.keep, context)?);
     }
     match parts.len() {
         0 => Ok(new_empty_array(decoder.data_type())),

@@ -17,6 +17,7 @@ fn fields() -> Vec<FieldRef> {
         Arc::new(Field::new("n", DataType::Int64, true)),
         Arc::new(Field::new("x", DataType::Float64, true)),
         Arc::new(Field::new("text", DataType::Utf8View, true)),
+        Arc::new(Field::new("word", DataType::Utf8View, true)),
     ]
 }
 
@@ -26,6 +27,7 @@ fn columns() -> Vec<ArrayRef> {
         Arc::new((0..ROWS).map(|row| (row % 5 > 0).then_some(row as i64 * 3)).collect::<Int64Array>()),
         Arc::new((0..ROWS).map(|row| Some(row as f64 / 7.0)).collect::<Float64Array>()),
         Arc::new(StringViewArray::from_iter_values((0..ROWS).map(text))),
+        Arc::new((0..ROWS).map(|row| ["a word", "one that is not inlined"].get(row % 3)).collect::<StringViewArray>()),
     ]
 }
 
@@ -80,6 +82,34 @@ fn ranges_masks_and_indices_return_what_was_written() {
             let expected = arrow_select::filter::filter(&all.slice(50, 9000), &mask).unwrap();
             assert_eq!(read.as_ref(), expected.as_ref());
         }
+    });
+}
+
+#[test]
+fn decoded_cells_are_written_over_where_they_are() {
+    let runtime = CurrentThread::new();
+    runtime.block_on(async {
+        let written = written(&runtime).await;
+        let fragment = Fragment::open(&written.store, written.reference).await.unwrap();
+        let all: Vec<ArrayRef> = columns().iter().map(|column| column.slice(0, STRIPE_ROWS)).collect();
+        let fetched = fragment.fetch(&projection(), &Rows::Range(0..STRIPE_ROWS as u64)).await.unwrap();
+        let mut decoded = fetched.decode_writable(|at| at != 1).unwrap();
+        let Some(Decoded::Views(cells, buffers, nulls)) = decoded.pop() else { panic!("views cannot be written over") };
+        let place = cells.0.as_ptr();
+        let views = cells.write::<u128>(|views| views[0] = views[3]);
+        assert_eq!(views.inner().as_ptr(), place);
+        assert_eq!(&StringViewArray::new(views, buffers, nulls), all[3].as_any().downcast_ref().unwrap());
+        // Of several blocks, and not asked for.
+        for array in [decoded.pop().map(|text| (text, 2)), decoded.pop().map(|x| (x, 1))].into_iter().flatten() {
+            assert!(matches!(&array, (Decoded::Array(array), at) if array == &all[*at]));
+        }
+        let Some(Decoded::Fixed(cells, nulls)) = decoded.pop() else { panic!("numbers cannot be written over") };
+        let place = cells.0.as_ptr();
+        let cells = cells.write::<i64>(|cells| cells[6] = -1);
+        assert_eq!(cells.inner().as_ptr(), place);
+        let mut expected: Vec<Option<i64>> = all[0].as_any().downcast_ref::<Int64Array>().unwrap().iter().collect();
+        expected[6] = Some(-1);
+        assert_eq!(Int64Array::new(cells, nulls), Int64Array::from(expected));
     });
 }
 

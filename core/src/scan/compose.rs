@@ -449,11 +449,35 @@ mod tests {
                 }))
                 .collect();
             let expected = arrow_select::interleave::interleave(&whole, &cells).unwrap();
-            let composed = compose(&sources, &Recipe::new(segments), &data_type).unwrap();
+            let recipe = Recipe::new(segments);
+            let composed = compose(&sources, &recipe, &data_type).unwrap();
             prop_assert_eq!(composed.len(), cells.len());
             prop_assert_eq!(composed.data_type(), &data_type);
             prop_assert_eq!(&composed, &expected);
+            for (base, array) in all.iter().enumerate() {
+                if recipe.is_over(base, array.len()) && Some(base) != lacking {
+                    let mut others = sources.clone();
+                    others[base] = None;
+                    let written = compose_over(Decoded::of(array), &others, &recipe, &data_type).unwrap();
+                    prop_assert_eq!(&written, &expected);
+                }
+            }
         }
+    }
+
+    #[test]
+    fn cells_are_written_over_the_source_that_has_all_rows_in_their_places() {
+        let recipe = |segments: &[(usize, u32, u32)]| {
+            Recipe::new(segments.iter().map(|(source, row, len)| Segment::new(*source, *row, *len)).collect())
+        };
+        let upserted = recipe(&[(0, 3, 5), (1, 0, 1), (0, 9, 2), (2, 7, 2)]);
+        assert!(upserted.is_over(0, 13) && !upserted.is_over(1, 13) && !upserted.is_over(2, 13));
+        // The last rows stand in for some that this part of the source does not reach.
+        assert!(!upserted.is_over(0, 12));
+        // A row that is new, one that is gone, and a whole stretch: it need not be written over.
+        assert!(!recipe(&[(0, 0, 5), (1, 0, 1), (0, 5, 5)]).is_over(0, 10));
+        assert!(!recipe(&[(0, 0, 5), (0, 6, 5), (1, 0, 1)]).is_over(0, 12));
+        assert!(!recipe(&[(0, 0, 5)]).is_over(0, 5));
     }
 
     #[test]

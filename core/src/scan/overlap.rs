@@ -549,16 +549,18 @@ impl Overlap {
     }
 }
 
-/// Which parts are decoded by the chunk that alone uses them: those of chunks with no more than one of that kind, since
-/// a piece of work is to be short.
+/// Which parts are decoded by the chunk that alone uses them: one of each chunk, since a piece of work is to be short, and
+/// the one with most rows, over which the others may be written.
 fn decoded_by_chunks(parts: &[Part], chunks: &[(Chunk, Layout)]) -> Vec<bool> {
     let mut uses = vec![0_usize; parts.len()];
     chunks.iter().flat_map(|(_, layout)| &layout.placed.used).for_each(|part| uses[*part] += 1);
     let mut alone = vec![false; parts.len()];
     for (_, layout) in chunks {
-        let own = |part: &usize| uses[*part] == 1 && matches!(parts[*part].read, Read::Own(_));
-        let mut candidates = layout.placed.used.iter().copied().filter(own);
-        if let (Some(part), None) = (candidates.next(), candidates.next()) {
+        let own = |part: &usize| match &parts[*part].read {
+            Read::Own(rows) if uses[*part] == 1 => Some((rows.len(), *part)),
+            _ => None,
+        };
+        if let Some((_, part)) = layout.placed.used.iter().filter_map(own).max() {
             alone[part] = true;
         }
     }
