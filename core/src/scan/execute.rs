@@ -19,9 +19,9 @@ use crate::bail;
 use crate::error::{Code, Result};
 use crate::expr::{ZoneColumn, ZoneStatistics, prune_zones};
 use crate::fragment::{ColumnZones, Decoded, Rows};
-use crate::key::KeySchema;
+use crate::key::{KeyRows, KeySchema};
 use crate::runtime::{DEFAULT_CACHE_BYTES, RuntimeExt, RuntimeRef};
-use crate::store::{ByteCache, CacheConfig};
+use crate::store::{BlockKey, ByteCache, CacheConfig};
 use crate::types::{Column, assemble, from_storage};
 
 /// Bytes of blocks that are decoded in one piece of work, about. They take a millisecond.
@@ -42,20 +42,26 @@ pub(super) struct Context {
 
 pub(super) type ContextRef = Arc<Context>;
 
-/// Decoded stripes that several morsels of one stream read, by stage, run and first row. Each is decoded once, however
-/// small the part that a morsel takes of it.
-pub(super) type StripesRef = Arc<ByteCache<(u8, usize, u64), Arc<Values>>>;
+/// Stripes that several morsels of one stream read. Each is decoded once, however small the part that a morsel takes of
+/// it, and forgotten with the stream: one that merges a whole table would fill the caches of all scans.
+pub(super) struct Shared {
+    /// Decoded values, by stage, run and first row.
+    pub(super) values: ByteCache<(u8, usize, u64), Arc<Values>>,
+    pub(super) keys: ByteCache<BlockKey, KeyRows>,
+}
 
-/// An empty cache of stripes for one stream.
-pub(super) fn stripes() -> StripesRef {
-    Arc::new(ByteCache::new(CacheConfig { enabled: true, memory_capacity_bytes: DEFAULT_CACHE_BYTES / 16 }))
+impl Shared {
+    pub(super) fn new() -> Arc<Self> {
+        let part = |of| CacheConfig { enabled: true, memory_capacity_bytes: DEFAULT_CACHE_BYTES / of };
+        Arc::new(Self { values: ByteCache::new(part(16)), keys: ByteCache::new(part(32)) })
+    }
 }
 
 /// Batches of one morsel, in key order.
-pub(super) async fn run(context: ContextRef, stripes: StripesRef, morsel: Morsel) -> Result<Vec<RecordBatch>> {
+pub(super) async fn run(context: ContextRef, shared: Arc<Shared>, morsel: Morsel) -> Result<Vec<RecordBatch>> {
     match morsel {
         Morsel::Single { source, rows } => single(context, source, rows).await,
-        Morsel::Merge { range, sources, shares, .. } => merged(context, stripes, range, sources, shares).await,
+        Morsel::Merge { range, sources, shares, .. } => merged(context, shared, range, sources, shares).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keys of a key space: as typed rows, by stripe through the keys cache or as a contiguous range.
+//! Keys of a key space: as typed rows, by stripe through a cache or as a contiguous range.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::fragment::{FetchedColumns, Fragment, Rows};
 use crate::key::{KeyRows, KeySchema};
 use crate::runtime::RuntimeExt;
-use crate::table::Caches;
+use crate::store::{BlockKey, ByteCache};
 use crate::transaction::ingest::stored_keys;
 use crate::types::from_storage;
 
@@ -45,14 +45,14 @@ fn key_rows(schema: &KeySchema, stored: &[ArrayRef]) -> Result<KeyRows> {
 pub(super) async fn read_stripes(
     fragment: &Fragment,
     schema: &KeySchema,
-    caches: &Caches,
+    cache: &ByteCache<BlockKey, KeyRows>,
     stripes: &[usize],
 ) -> Result<Vec<KeyRows>> {
     let path = &fragment.reference().path;
     let key = |stripe: usize| fragment.store().block_key(path, fragment.stripe(stripe));
     let mut found = Vec::with_capacity(stripes.len());
     for stripe in stripes {
-        found.push(caches.keys.get(&key(*stripe)?));
+        found.push(cache.get(&key(*stripe)?));
     }
     let missing: Vec<usize> =
         stripes.iter().zip(&found).filter(|(_, keys)| keys.is_none()).map(|(stripe, _)| *stripe).collect();
@@ -67,7 +67,7 @@ pub(super) async fn read_stripes(
             None => {
                 let (stripe, keys) =
                     decoded.next().ok_or_else(|| Error::new(Code::Internal, "a stripe of keys was not read"))?;
-                caches.keys.insert(key(stripe)?, keys.clone());
+                cache.insert(key(stripe)?, keys.clone());
                 Ok(keys)
             }
         })

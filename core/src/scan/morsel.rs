@@ -241,7 +241,7 @@ async fn lower_bound(sources: &SourcesRef, schema: &KeySchema, keys: &Fragment, 
     if keys.first_keys()[stripe] == bound {
         return Ok(begin);
     }
-    let rows = read_stripes(keys, schema, &sources.caches, &[stripe]).await?;
+    let rows = read_stripes(keys, schema, &sources.caches.keys, &[stripe]).await?;
     match rows.first() {
         Some(rows) => Ok(begin + rows.lower_bound_bytes(bound)? as u64),
         None => Ok(begin),

@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::compose::{Recipe, compose, compose_over};
-use super::execute::{Context, ContextRef, StripesRef, filter_values, in_pieces};
+use super::execute::{Context, ContextRef, Shared, filter_values, in_pieces};
 use super::gather::{Fetched, Stage, Values, physical};
 use super::keys::{concat_keys, read_keys, read_stripes};
 use super::merge::{Stretch, Union, count, merge};
@@ -33,7 +33,7 @@ const GROUPS: usize = 4;
 /// Some overlapping runs, read through one scan.
 pub(super) struct Overlap {
     context: ContextRef,
-    stripes: StripesRef,
+    shared: Arc<Shared>,
     /// Numbers of the runs.
     sources: Vec<usize>,
     merged: Arc<Merged>,
@@ -168,21 +168,21 @@ impl Layout {
 /// Rows of overlapping runs in a key range.
 pub(super) async fn merged(
     context: ContextRef,
-    stripes: StripesRef,
+    shared: Arc<Shared>,
     range: KeyRange,
     sources: Vec<usize>,
     shares: (bool, bool),
 ) -> Result<Vec<RecordBatch>> {
     let load = {
-        let (context, sources) = (Arc::clone(&context), sources.clone());
+        let (context, shared, sources) = (Arc::clone(&context), Arc::clone(&shared), sources.clone());
         let range = range.clone();
-        move || async move { merge_runs(&context, &sources, &range, shares).await }
+        move || async move { merge_runs(&context, &shared, &sources, &range, shares).await }
     };
     let merged = match merge_key(&context, range, &sources, shares)? {
         Some(key) => context.sources.caches.merges.get_or_load(&key, load).await?,
         None => load().await?,
     };
-    let overlap = Arc::new(Overlap { context, stripes, sources, merged });
+    let overlap = Arc::new(Overlap { context, shared, sources, merged });
     let assembled = overlap.assemble().await?;
     Ok(assembled.into_iter().map(|assembled| assembled.batch).collect())
 }
@@ -201,11 +201,12 @@ fn merge_key(context: &Context, range: KeyRange, sources: &[usize], shares: (boo
 /// Reads and merges the keys of runs in a range.
 async fn merge_runs(
     context: &ContextRef,
+    shared: &Shared,
     sources: &[usize],
     range: &KeyRange,
     shares: (bool, bool),
 ) -> Result<Arc<Merged>> {
-    let inputs = try_join_all(sources.iter().map(|source| read_input(context, *source, range, shares))).await?;
+    let inputs = try_join_all(sources.iter().map(|source| read_input(context, shared, *source, range, shares))).await?;
     let kinds = sources.iter().map(|source| kind(&context.sources.list[*source])).collect();
     let work = context.work(move |context| {
         let start = context.runtime.monotonic();
@@ -230,7 +231,13 @@ fn kind(source: &Source) -> (usize, Kind) {
 }
 
 /// Reads the keys of one run in a range.
-async fn read_input(context: &Context, source: usize, range: &KeyRange, shares: (bool, bool)) -> Result<Input> {
+async fn read_input(
+    context: &Context,
+    shared: &Shared,
+    source: usize,
+    range: &KeyRange,
+    shares: (bool, bool),
+) -> Result<Input> {
     let input = |keys, begin| Input { keys, begin, located: None, shares };
     let keys = match &context.sources.list[source].body {
         Body::Memory { keys, .. } => {
@@ -250,7 +257,7 @@ async fn read_input(context: &Context, source: usize, range: &KeyRange, shares: 
     // Ends of a run are shared with neighbouring morsels and cached; its middle is read once.
     let read = if to - from <= 2 {
         let stripes: Vec<usize> = (from..to).collect();
-        concat_keys(&context.schema, &read_stripes(&keys, &context.schema, &context.sources.caches, &stripes).await?)?
+        concat_keys(&context.schema, &read_stripes(&keys, &context.schema, &shared.keys, &stripes).await?)?
     } else {
         read_keys(&keys, &context.schema, first_row..end_row).await?
     };
@@ -262,7 +269,7 @@ impl Overlap {
     /// Rows of some runs that were looked up by key. `places` are, for each, the rows of the union that its rows are.
     pub(super) fn of_places(
         context: &ContextRef,
-        stripes: StripesRef,
+        shared: Arc<Shared>,
         sources: Vec<usize>,
         inputs: Vec<Input>,
         places: &[Vec<u32>],
@@ -270,7 +277,7 @@ impl Overlap {
     ) -> Arc<Self> {
         let kinds = sources.iter().map(|source| kind(&context.sources.list[*source])).collect();
         let merged = Arc::new(Merged::new(inputs, Union::of_places(places, rows), kinds));
-        Arc::new(Self { context: Arc::clone(context), stripes, sources, merged })
+        Arc::new(Self { context: Arc::clone(context), shared, sources, merged })
     }
 
     fn source(&self, input: usize) -> &Source {
@@ -544,7 +551,7 @@ impl Overlap {
                 let fetched = fetched.ok_or_else(|| Error::new(Code::Internal, "a fetch returned nothing"))?;
                 context.work(move |context| Ok(Arc::new(context.decode(fetched)?))).await
             };
-            Ok((part, overlap.stripes.get_or_load(&key, load).await?))
+            Ok((part, overlap.shared.values.get_or_load(&key, load).await?))
         }
     }
 }

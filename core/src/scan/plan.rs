@@ -9,7 +9,7 @@ use arrow_schema::SchemaRef;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::bind::{BoundScan, Origin, bind_scan};
-use super::execute::{Context, run, stripes};
+use super::execute::{Context, Shared, run};
 use super::gather::Stage;
 use super::metrics::{Counters, PlanMetrics, add_time};
 use super::morsel::morsels;
@@ -111,10 +111,10 @@ impl Plan {
         let sources = Arc::clone(&context.sources);
         let filtered = context.bound.filter.is_some();
         let morsels = morsels(sources, context.schema.clone(), &context.bound.ranges, self.limit);
-        let stripes = stripes();
+        let shared = Shared::new();
         // Each morsel is a task, so that a store that blocks, as a folder does, blocks a worker and not the reader.
         let run_one = move |morsel| {
-            let task = context.runtime.spawn_task(run(Arc::clone(&context), Arc::clone(&stripes), morsel));
+            let task = context.runtime.spawn_task(run(Arc::clone(&context), Arc::clone(&shared), morsel));
             async move { task.await? }
         };
         let readahead = self.readahead();

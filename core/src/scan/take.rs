@@ -7,7 +7,7 @@ use arrow_schema::SchemaRef;
 use futures::future::{join, join_all, try_join_all};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::execute::stripes;
+use super::execute::Shared;
 use super::keys::read_stripes;
 use super::overlap::{Assembled, Input, Overlap};
 use super::plan::Plan;
@@ -90,7 +90,7 @@ impl Plan {
             inputs.push(Input { keys: member, begin: 0, located: Some(rows), shares: (false, false) });
             places.push(found);
         }
-        let overlap = Overlap::of_places(context, stripes(), sources, inputs, &places, keys.len());
+        let overlap = Overlap::of_places(context, Shared::new(), sources, inputs, &places, keys.len());
         Ok(overlap.assemble().await?.into_iter().map(|assembled| (begin, assembled)).collect())
     }
 
@@ -176,7 +176,7 @@ impl Plan {
             key = until;
         }
         let stripes: Vec<usize> = parts.iter().map(|(stripe, _)| *stripe).collect();
-        let read = read_stripes(&fragment, &context.schema, &context.sources.caches, &stripes).await?;
+        let read = read_stripes(&fragment, &context.schema, &context.sources.caches.keys, &stripes).await?;
         for ((stripe, wanted), part) in parts.into_iter().zip(read) {
             search(&part, fragment.stripe(stripe).start, wanted);
         }
