@@ -1,9 +1,10 @@
 //! Settings: explicit ones, then the environment, then `~/.spiral.toml`, then defaults.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::Deserialize;
-use spiral_core::store::CachesConfig;
+use spiral_core::store::{CacheConfig, CachesConfig};
 use spiral_core::table::TableOptions;
 use spiral_core::{Code, Error, Result};
 
@@ -24,6 +25,17 @@ struct File {
     root: Option<String>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    keys_cache: Cache,
+    #[serde(default)]
+    manifests_cache: Cache,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cache {
+    enabled: Option<bool>,
+    memory_capacity_bytes: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -47,11 +59,26 @@ impl Config {
         let default_root = || home.unwrap_or_default().join(".spiral").join("data").to_string_lossy().into_owned();
         let root = root.or_else(|| std::env::var("SPIRAL__ROOT").ok()).or(file.root).unwrap_or_else(default_root);
         let mut table = TableOptions::default();
-        let partition = number("SPIRAL__LIMITS__PARTITION_MAX_BYTES")?.or(file.limits.partition_max_bytes);
+        let partition = variable("LIMITS__PARTITION_MAX_BYTES", A_NUMBER)?.or(file.limits.partition_max_bytes);
         table.partition_max_bytes = partition.unwrap_or(table.partition_max_bytes);
-        let readahead = number("SPIRAL__LIMITS__BATCH_READAHEAD")?.or(file.limits.batch_readahead);
+        let readahead = variable("LIMITS__BATCH_READAHEAD", A_NUMBER)?.or(file.limits.batch_readahead);
         table.batch_readahead = readahead.unwrap_or(table.batch_readahead);
-        Ok(Self { root, table, caches: CachesConfig::default() })
+        let keys = file.keys_cache.or_variables("KEYS_CACHE")?;
+        let manifests = file.manifests_cache.or_variables("MANIFESTS_CACHE")?;
+        Ok(Self { root, table, caches: CachesConfig { keys, manifests } })
+    }
+}
+
+impl Cache {
+    /// The settings of the environment's section, then these, then defaults.
+    fn or_variables(self, section: &str) -> Result<CacheConfig> {
+        let default = CacheConfig::default();
+        let enabled = variable(&format!("{section}__ENABLED"), "true or false")?.or(self.enabled);
+        let bytes = variable(&format!("{section}__MEMORY_CAPACITY_BYTES"), A_NUMBER)?.or(self.memory_capacity_bytes);
+        Ok(CacheConfig {
+            enabled: enabled.unwrap_or(default.enabled),
+            memory_capacity_bytes: bytes.unwrap_or(default.memory_capacity_bytes),
+        })
     }
 }
 
@@ -72,12 +99,12 @@ fn read_file(path: &std::path::Path) -> Result<File> {
     })
 }
 
-fn number(name: &str) -> Result<Option<usize>> {
-    match std::env::var(name) {
-        Err(_) => Ok(None),
-        Ok(text) => text
-            .parse()
-            .map(Some)
-            .map_err(|_| Error::new(Code::InvalidArgument, format!("{name} is {text:?}, a number is needed"))),
-    }
+const A_NUMBER: &str = "a number";
+
+/// A setting of the environment.
+fn variable<T: FromStr>(setting: &str, what: &str) -> Result<Option<T>> {
+    let name = format!("SPIRAL__{setting}");
+    let Ok(text) = std::env::var(&name) else { return Ok(None) };
+    let parsed = text.parse();
+    parsed.map(Some).map_err(|_| Error::new(Code::InvalidArgument, format!("{name} is {text:?}, {what} is needed")))
 }

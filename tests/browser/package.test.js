@@ -385,6 +385,28 @@ describe("streams", () => {
     client.close();
   });
 
+  it("are made of tables by an entry that only reads, too", async () => {
+    const reader = await import("@spiral-table/browser/reader");
+    const { byteStore, client } = await numbers(1_000);
+    const reading = await reader.connect("custom:", { byteStore });
+    const table = await reading.table("numbers");
+    const rows = await (await table.scan({ where: "square >= 998001.0" })).toRows();
+    equal(rows, [{ id: 999n, square: 998_001 }]);
+    for (const write of [
+      () => table.write([{ id: 1_000 }]),
+      () => table.delete([[1]]),
+      () => table.deleteWhere("id = 1"),
+      () => reading.createTable("t", { id: "int64" }),
+      () => reading.renameTable("numbers", "n"),
+      () => reading.dropTable("numbers"),
+      async () => table.transaction(),
+    ]) {
+      await rejects((async () => write())(), reader.SpiralError, "unsupported_operation");
+    }
+    reading.close();
+    client.close();
+  });
+
   it("leave no memory behind", async () => {
     const { client, table } = await numbers(50_000);
     // The page's import map has it; the package exports no such thing.

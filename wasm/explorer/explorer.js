@@ -1,6 +1,6 @@
 // A page that opens a table, filters, charts and travels in time.
 
-import { connect } from "../index.js";
+import { connect } from "../reader/index.js";
 
 const $ = (id) => document.getElementById(id);
 const PAGE_ROWS = 200;

@@ -14,6 +14,16 @@ pub(crate) fn thrown<T>(result: Result<T>) -> Thrown<T> {
     result.map_err(|error| to_js(&error))
 }
 
+/// What every operation that writes asks first: where the answer is always no, its code is not linked.
+#[inline(always)]
+pub(crate) fn writing() -> Thrown<()> {
+    if cfg!(feature = "write") {
+        return Ok(());
+    }
+    let message = "this entry of the package only reads: import @spiral-table/browser instead of its /reader to write";
+    thrown(Err(Error::new(Code::UnsupportedOperation, message)))
+}
+
 pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(Code::InvalidArgument, message)
 }

@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::batch::{Batch, ipc};
-use crate::errors::{Thrown, thrown, to_js};
+use crate::errors::{Thrown, thrown, to_js, writing};
 use crate::event_loop::runtime;
 use crate::host_store::{HostStore, JsStore};
 use crate::source::Source;
@@ -71,6 +71,7 @@ impl Client {
     /// `keys` are columns as JSON.
     #[wasm_bindgen(js_name = createTable)]
     pub fn create_table(&self, name: &str, keys: &str, exist_ok: bool, cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
         let creating = self.0.create_table(name, &thrown(columns_from_json(keys))?, exist_ok);
         Ok(cancel.promise(creating, |table| Ok(Table(table).into())))
     }
@@ -103,13 +104,15 @@ impl Client {
     }
 
     #[wasm_bindgen(js_name = renameTable)]
-    pub fn rename_table(&self, name: &str, new_name: &str, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.rename_table(name, new_name), |()| Ok(JsValue::UNDEFINED))
+    pub fn rename_table(&self, name: &str, new_name: &str, cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
+        Ok(cancel.promise(self.0.rename_table(name, new_name), nothing))
     }
 
     #[wasm_bindgen(js_name = dropTable)]
-    pub fn drop_table(&self, name: &str, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.drop_table(name), |()| Ok(JsValue::UNDEFINED))
+    pub fn drop_table(&self, name: &str, cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
+        Ok(cancel.promise(self.0.drop_table(name), nothing))
     }
 }
 
@@ -185,6 +188,7 @@ impl Table {
 
     /// `types` are columns as JSON.
     pub fn write(&self, source: &Source, types: &str, push_down_nulls: bool, cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
         let (table, pieces) = (self.0.clone(), thrown(source.pieces())?);
         let types = thrown(columns_from_json(types))?;
         let write = async move {
@@ -196,12 +200,14 @@ impl Table {
 
     /// `keys` are packed.
     pub fn delete(&self, keys: &[u8], cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
         Ok(cancel.promise(self.0.delete_keys(&thrown(unpack_keys(keys))?), commit))
     }
 
     #[wasm_bindgen(js_name = deleteWhere)]
-    pub fn delete_where(&self, filter: &str, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.delete_where(filter), commit)
+    pub fn delete_where(&self, filter: &str, cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
+        Ok(cancel.promise(self.0.delete_where(filter), commit))
     }
 
     /// As JSON.
@@ -209,8 +215,9 @@ impl Table {
         cancel.promise(self.0.history(limit), |entries| Ok(history_json(&entries).into()))
     }
 
-    pub fn transaction(&self) -> Transaction {
-        Transaction(self.0.transaction())
+    pub fn transaction(&self) -> Thrown<Transaction> {
+        writing()?;
+        Ok(Transaction(self.0.transaction()))
     }
 }
 
@@ -329,6 +336,7 @@ impl Transaction {
 
     /// `types` are columns as JSON.
     pub fn write(&self, source: &Source, types: &str, push_down_nulls: bool, cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
         let (transaction, pieces) = (self.0.clone(), thrown(source.pieces())?);
         let types = thrown(columns_from_json(types))?;
         let write = async move {
@@ -340,16 +348,19 @@ impl Transaction {
 
     /// `keys` are packed.
     pub fn delete(&self, keys: &[u8], cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
         Ok(cancel.promise(self.0.delete_keys(&thrown(unpack_keys(keys))?), nothing))
     }
 
     #[wasm_bindgen(js_name = deleteWhere)]
-    pub fn delete_where(&self, filter: &str, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.delete_where(filter), nothing)
+    pub fn delete_where(&self, filter: &str, cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
+        Ok(cancel.promise(self.0.delete_where(filter), nothing))
     }
 
-    pub fn commit(&self, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.commit(), commit)
+    pub fn commit(&self, cancel: &Cancel) -> Thrown<Promise> {
+        writing()?;
+        Ok(cancel.promise(self.0.commit(), commit))
     }
 
     pub fn abort(&self, cancel: &Cancel) -> Promise {

@@ -270,21 +270,12 @@ pub struct BlockKey {
 }
 
 /// Settings of the caches that everything opened together shares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CachesConfig {
     /// Key-space files.
     pub keys: CacheConfig,
     /// Manifest pages and checkpoints.
     pub manifests: CacheConfig,
-    /// Segments of fragments. Off by default: they are large, and scans rarely read one twice.
-    pub fragments: CacheConfig,
-}
-
-impl Default for CachesConfig {
-    fn default() -> Self {
-        let on = CacheConfig::default();
-        Self { keys: on, manifests: on, fragments: CacheConfig { enabled: false, ..on } }
-    }
 }
 
 #[cfg(test)]
@@ -385,6 +376,5 @@ mod tests {
         let cache: ByteCache<u64, Bytes> = ByteCache::new(CacheConfig { enabled: false, ..CacheConfig::default() });
         cache.insert(1, Bytes::from_static(b"v"));
         assert!(cache.get(&1).is_none());
-        assert!(!CachesConfig::default().fragments.enabled);
     }
 }
