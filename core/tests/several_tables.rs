@@ -598,6 +598,43 @@ fn tables_of_different_keys_are_refused() {
     });
 }
 
+/// Rows of a table whose key is a string in some layout, and an integer.
+async fn text_table(runtime: &RuntimeRef, layout: DataType, inline_max_bytes: usize, names: &[&str]) -> Snapshot {
+    let store = Store::new(Arc::new(InMemory::new()), Path::from("t"), Arc::clone(runtime));
+    let keys = KeySchema::try_new([("k", layout.clone()), ("n", DataType::Int64)]).unwrap();
+    let create = CreateOptions { store_is_proven: true, ..CreateOptions::default() };
+    let options = TableOptions { inline_max_bytes, ..TableOptions::default() };
+    let table = Table::create(store, keys, create, options, Caches::default()).await.unwrap();
+    let names: ArrayRef = Arc::new(StringArray::from(names.to_vec()));
+    let names = arrow_cast::cast(&names, &layout).unwrap();
+    let ones: ArrayRef = Arc::new(Int64Array::from(vec![1; names.len()]));
+    let batch = RecordBatch::try_from_iter([("k", names), ("n", Arc::clone(&ones)), ("v", ones)]).unwrap();
+    table.write(stream::iter([Ok(batch)]), Default::default()).await.unwrap();
+    table.refresh().await.unwrap()
+}
+
+#[test]
+fn strings_in_keys_may_have_any_layout() {
+    with_runtime(async |runtime| {
+        for inline in [0, 1 << 16] {
+            let plain = text_table(&runtime, DataType::Utf8, inline, &["ann", "bob", "cem"]).await;
+            let views = text_table(&runtime, DataType::Utf8View, 0, &["bob", "a name longer than a view holds"]).await;
+            let large = text_table(&runtime, DataType::LargeUtf8, inline, &["cem", "dee"]).await;
+            let tables = [("plain", plain), ("views", views), ("large", large)];
+            let plan = Scan::over(tables).unwrap().plan().await.unwrap();
+            assert_eq!(plan.schema().field(0).data_type(), &DataType::Utf8);
+            let batches: Vec<RecordBatch> = plan.stream().try_collect().await.unwrap();
+            let rows = arrow_select::concat::concat_batches(&plan.schema(), &batches).unwrap();
+            let names: Vec<_> = rows.column(0).as_string::<i32>().iter().flatten().collect();
+            assert_eq!(names, ["a name longer than a view holds", "ann", "bob", "cem", "dee"]);
+            let found: Vec<usize> = (2..5).map(|at| rows.column(at).as_struct().column(0).null_count()).collect();
+            assert_eq!(found, [2, 3, 3]);
+            let taken = plan.take(&rows.project(&[0, 1]).unwrap()).await.unwrap();
+            assert_eq!(taken.rows, rows);
+        }
+    });
+}
+
 #[test]
 fn names_that_mean_nothing_or_two_things_are_refused() {
     with_runtime(async |runtime| {

@@ -2,16 +2,38 @@
 
 use std::sync::LazyLock;
 
-use vortex::VortexSessionDefault;
+use vortex::aggregate_fn::session::AggregateFnSession;
 use vortex::array::ArrayContext;
-use vortex::array::session::ArraySessionExt;
+use vortex::array::memory::MemorySession;
+use vortex::array::optimizer::kernels::KernelSession;
+use vortex::array::session::{ArraySession, ArraySessionExt};
+use vortex::array::stats::session::StatsSession;
 use vortex::compressor::{BtrBlocksCompressor, BtrBlocksCompressorBuilder};
-use vortex::editions::{ComponentKind, EditionSessionExt};
+use vortex::dtype::session::DTypeSession;
+use vortex::editions::{ComponentKind, EditionSessionExt, enable_default_editions, register_default_editions};
+use vortex::file::register_default_encodings;
+use vortex::scalar_fn::session::ScalarFnSession;
 use vortex::session::VortexSession;
 
 use crate::error::{Code, Error};
 
-static SESSION: LazyLock<VortexSession> = LazyLock::new(<VortexSession as VortexSessionDefault>::default);
+/// Vortex's default without its layouts and file readers, which fragments do without, and without compression, which
+/// comes with the compressor: a program that only reads does not link it.
+static SESSION: LazyLock<VortexSession> = LazyLock::new(|| {
+    let session = VortexSession::empty()
+        .with::<DTypeSession>()
+        .with::<ArraySession>()
+        .with::<KernelSession>()
+        .with::<ScalarFnSession>()
+        .with::<StatsSession>()
+        .with::<AggregateFnSession>()
+        .with::<MemorySession>();
+    vortex::arrow::initialize(&session);
+    register_default_editions(&session);
+    enable_default_editions(&session);
+    register_default_encodings(&session);
+    session
+});
 
 static COMPRESSOR: LazyLock<BtrBlocksCompressor> =
     LazyLock::new(|| BtrBlocksCompressorBuilder::from_session(&SESSION).build());
@@ -47,4 +69,15 @@ pub(crate) fn write_failed(error: vortex::error::VortexError) -> Error {
 /// Wraps a Vortex failure while reading bytes whose checksum held.
 pub(crate) fn read_failed(error: vortex::error::VortexError) -> Error {
     Error::new(Code::Corrupt, format!("a block cannot be decoded: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use vortex::editions::{CORE_2026_08_3, DEFAULT_CORE_EDITION};
+
+    #[test]
+    fn the_edition_written_is_the_one_of_the_format() {
+        // A newer library may enable a newer edition, which readers of today could not read: see docs/format.md.
+        assert_eq!(DEFAULT_CORE_EDITION, CORE_2026_08_3);
+    }
 }

@@ -74,6 +74,13 @@ impl KeySchema {
         self.fields.iter().position(|field| field.name() == name)
     }
 
+    /// Whether keys of both compare: columns of the same names and kinds in the same order. Strings may have any layout,
+    /// timestamps any zone.
+    pub fn is_same_kind(&self, other: &Self) -> bool {
+        let same = |(a, b): (&FieldRef, &FieldRef)| a.name() == b.name() && is_same_kind(a.data_type(), b.data_type());
+        self.len() == other.len() && self.fields.iter().zip(other.fields.iter()).all(same)
+    }
+
     /// Checks that `columns` are this key's columns, or the first of them: types of the same kind (a string may have
     /// any layout), equal lengths, and no null.
     ///

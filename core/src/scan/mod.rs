@@ -100,7 +100,7 @@ impl Scan {
     /// A scan of all columns of several tables: the key columns, then a struct for each table under its name.
     ///
     /// # Errors
-    /// `KeySchemaMismatch` when key columns differ in name, type or order; `InvalidArgument` for no table, a name that
+    /// `KeySchemaMismatch` when key columns differ in name, kind of type or order; `InvalidArgument` for no table, a name that
     /// occurs twice, or that of a key column; `InvalidName`.
     pub fn over(tables: impl IntoIterator<Item = (impl Into<Arc<str>>, Snapshot)>) -> Result<Self> {
         Ok(Self::new(Members::named(tables)?))

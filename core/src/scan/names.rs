@@ -18,7 +18,7 @@ pub(super) struct Member {
     pub(super) snapshot: Snapshot,
 }
 
-/// The tables of a scan, at least one, of one key schema.
+/// The tables of a scan, at least one, of one key schema. Keys come in the layout of the first table's.
 #[derive(Clone)]
 pub(super) struct Members(Arc<[Member]>);
 
@@ -112,7 +112,7 @@ impl Members {
 
 fn same_keys(first: &Member, at: &ColumnPath, keys: &KeySchema) -> Result<()> {
     let expected = first.snapshot.table().key_schema();
-    if keys != expected {
+    if !keys.is_same_kind(expected) {
         let shown = |schema: &KeySchema| {
             let columns = schema.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type()));
             columns.collect::<Vec<_>>().join(", ")
