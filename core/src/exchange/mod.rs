@@ -2,8 +2,8 @@
 //!
 //! Every language asks for these, and none of them is about a language: a value that one binding reads differently from
 //! another would be a table that changes with its reader. [`Value`] is one cell, bit for bit; [`Row`] is a list of named
-//! values; [`ColumnBuffers`] is a column in one copy instead of one value per cell; [`pack_column`] and [`unpack_rows`] are columns and rows as single
-//! byte strings; IPC messages carry batches whole.
+//! values; [`ColumnBuffers`] is a column in one copy instead of one value per cell; [`pack_column`] and [`unpack_rows`]
+//! are columns and rows as single byte strings; IPC messages carry batches whole.
 
 mod buffers;
 mod build;
