@@ -51,6 +51,27 @@ fn files_go_in_and_rows_come_out() {
     assert!(stdout(&run(&["schema", "people"])).contains("id"));
 }
 
+#[test]
+fn settings_that_are_none_are_refused_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join(".spiral.toml");
+    std::fs::write(&file, "[keys_cache]\nenabled = false\n[manifests_cache]\nmemory_capacity_bytes = 1000000\n")
+        .unwrap();
+    stdout(&spiral(root.path(), &["tables"]));
+    std::fs::write(&file, "[keys_cache]\nsize = 1\n").unwrap();
+    let output = spiral(root.path(), &["tables"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && text.contains("size") && text.contains("invalid_argument"), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    for (variable, wrong) in [("KEYS_CACHE__ENABLED", "maybe"), ("MANIFESTS_CACHE__MEMORY_CAPACITY_BYTES", "-1")] {
+        let variable = format!("SPIRAL__{variable}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spiral"));
+        let output = command.env("HOME", root.path()).env(&variable, wrong).arg("tables").output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && text.contains(&variable) && text.contains(wrong), "{text}");
+    }
+}
+
 /// The id of a table, as `spiral tables` tells it.
 fn id(root: &Path, name: &str) -> String {
     let listed: serde_json::Value = serde_json::from_str(&stdout(&spiral(root, &["tables", "--json"]))).unwrap();
