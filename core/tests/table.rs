@@ -18,6 +18,7 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 use futures::{TryStreamExt, stream};
+use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use spiral_core::expr::parse;
@@ -103,6 +104,34 @@ fn what_is_written_is_read_back_in_key_order() {
         assert_eq!(none.stream().try_collect::<Vec<_>>().await.unwrap().len(), 0);
         assert_eq!(none.metrics().stripes_pruned, 5);
         assert_eq!(ids(&rows(&snapshot.scan().with_limit(10)).await), (0..10).map(|id| id * 3).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn a_handle_opened_at_an_old_hint_reads_the_newest_version_and_commits_on_it() {
+    let world = World::new();
+    world.runtime.block_on(async {
+        let table = world.create(TableOptions::default()).await;
+        let hint = Path::from("t/log/latest");
+        let old = world.objects.get(&hint).await.unwrap().bytes().await.unwrap();
+        for id in 0..3 {
+            table.write_batch(batch(id..id + 1, 1.0)).await.unwrap();
+        }
+        world.objects.put(&hint, old.into()).await.unwrap();
+        let lagging = Table::open_at_hint(world.store(), TableOptions::default(), Caches::default()).await.unwrap();
+        assert_eq!(lagging.snapshot().version(), 1);
+        let other_type: ArrayRef = Arc::new(StringArray::from(vec!["text"]));
+        let id: ArrayRef = Arc::new(Int64Array::from(vec![9]));
+        let wrong = RecordBatch::try_from_iter([("id", id), ("x", other_type)]).unwrap();
+        assert_eq!(lagging.write_batch(wrong).await.unwrap_err().code(), Code::TypeMismatch);
+        let lagging = Table::open_at_hint(world.store(), TableOptions::default(), Caches::default()).await.unwrap();
+        assert_eq!(lagging.write_batch(batch(3..4, 1.0)).await.unwrap().version, 5);
+        let lagging = Table::open_at_hint(world.store(), TableOptions::default(), Caches::default()).await.unwrap();
+        assert_eq!(ids(&rows(&lagging.refresh().await.unwrap().scan()).await), [0, 1, 2, 3]);
+        // Without a hint the newest version is found at once.
+        world.objects.delete(&hint).await.unwrap();
+        let found = Table::open_at_hint(world.store(), TableOptions::default(), Caches::default()).await.unwrap();
+        assert_eq!(found.snapshot().version(), 5);
     });
 }
 

@@ -43,7 +43,7 @@ impl VersionedMap {
             match self.log().append(&entry).await? {
                 Append::Committed => {
                     let committed = Committed { version: entry.version, timestamp: entry.timestamp };
-                    self.adopt(Arc::new(replay(State::clone(&state), vec![LogRecord::Entry(entry)])?));
+                    self.catch_up_to(Arc::new(replay(State::clone(&state), vec![LogRecord::Entry(entry)])?));
                     return Ok(committed);
                 }
                 Append::Lost => {

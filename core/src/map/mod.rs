@@ -13,6 +13,7 @@ mod pages;
 mod past;
 mod state;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use changes::Summary;
@@ -38,13 +39,15 @@ struct Inner {
     pages: PageCache,
     /// Held only to swap or clone the pointer.
     state: Mutex<Arc<State>>,
+    /// Whether the log was ever looked at for newer versions: until then there is only the hint's word.
+    caught_up: AtomicBool,
 }
 
 impl VersionedMap {
     /// The map whose log is in the folder of its store, of which nothing is known yet.
     pub(crate) fn new(log: Log, store: Store, pages: PageCache) -> Self {
         let state = Mutex::new(Arc::new(State::empty()));
-        Self { inner: Arc::new(Inner { store, log, pages, state }) }
+        Self { inner: Arc::new(Inner { store, log, pages, state, caught_up: AtomicBool::new(false) }) }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -72,6 +75,17 @@ impl VersionedMap {
     /// The newest version this handle knows; version 0 while it knows none.
     pub(crate) fn state(&self) -> Arc<State> {
         Arc::clone(&self.inner.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the newest known version was the newest at some time, instead of one that a hint knew.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.inner.caught_up.load(Ordering::Acquire)
+    }
+
+    /// Adopts a state that is the newest.
+    fn catch_up_to(&self, state: Arc<State>) {
+        self.adopt(state);
+        self.inner.caught_up.store(true, Ordering::Release);
     }
 
     /// Adopts a state unless a newer one is known already.

@@ -39,7 +39,7 @@ impl VersionedMap {
             known = Arc::new(search_start(self.log()).await?);
         }
         let records = self.log().tail(known.version).await?;
-        self.adopt(if records.is_empty() { known } else { Arc::new(replay(State::clone(&known), records)?) });
+        self.catch_up_to(if records.is_empty() { known } else { Arc::new(replay(State::clone(&known), records)?) });
         Ok(self.state())
     }
 }

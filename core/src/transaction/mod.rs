@@ -29,6 +29,8 @@ pub struct Transaction {
     table: Table,
     id: TxnId,
     snapshot: Snapshot,
+    /// Whether the snapshot is one that a hint knew, which may be old.
+    at_hint: bool,
     operations: Vec<Pending>,
 }
 
@@ -55,6 +57,7 @@ impl Table {
             table: self.clone(),
             id: TxnId::random(self.runtime().as_ref()),
             snapshot: self.snapshot(),
+            at_hint: !self.map().is_caught_up(),
             operations: Vec::new(),
         }
     }
@@ -66,9 +69,19 @@ impl Transaction {
         self.id
     }
 
-    /// The version it began on.
+    /// The version it began on. On a handle that was opened at a hint, the first write may move it to the newest one.
     pub fn began(&self) -> u64 {
         self.snapshot.version()
+    }
+
+    /// Where only a hint is known of the table, begins on its newest version after all, before anything is done: what was
+    /// committed long ago would look like the work of a racing writer.
+    async fn begin(&mut self) -> Result<()> {
+        if self.at_hint {
+            self.snapshot = self.table.refresh().await?;
+            self.at_hint = false;
+        }
+        Ok(())
     }
 
     fn names(&self) -> Names {
@@ -87,6 +100,7 @@ impl Transaction {
     where
         S: Stream<Item = Result<RecordBatch>> + Send,
     {
+        self.begin().await?;
         let options = IngestOptions {
             run_bytes: self.table.options().partition_max_bytes,
             push_down_nulls: mode.push_down_nulls,
@@ -138,6 +152,7 @@ impl Transaction {
     where
         S: Stream<Item = Result<RecordBatch>> + Send,
     {
+        self.begin().await?;
         let rows = delete::keys(&self.table, self.names(), keys).await?;
         if rows.len() > 0 {
             self.operations.push(Pending::Delete { rows });
