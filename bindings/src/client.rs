@@ -4,17 +4,28 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use object_store::ObjectStore;
+use object_store::path::Path;
 use serde::Deserialize;
 use spiral_core::Result;
 use spiral_core::catalog::{Catalog, TableName};
+use spiral_core::exchange::{KeyColumn, from_json};
 use spiral_core::runtime::RuntimeRef;
-use spiral_core::store::{CachesConfig, Store};
+use spiral_core::store::{CachesConfig, Medium, Store, without_secrets};
 use spiral_core::table::{self, Caches, TableOptions};
 
-use crate::medium::OpenedStore;
-use crate::options::{KeyColumn, key_schema};
 use crate::table::Table;
-use crate::work::Work;
+use crate::work::{Subject, Work};
+
+/// A store and the folder in it that a URL names.
+pub struct OpenedStore {
+    /// The store.
+    pub objects: Arc<dyn ObjectStore>,
+    /// The folder.
+    pub root: Path,
+    /// What kind of place it is.
+    pub medium: Medium,
+}
 
 /// Settings of a client. Absent ones take their defaults.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -39,22 +50,16 @@ impl ClientOptions {
     /// # Errors
     /// `InvalidArgument` for what is no option. The message names it and quotes no value: values may be credentials.
     pub fn from_json(json: &str) -> Result<Self> {
-        crate::options::from_json(json, "client options")
+        from_json(json, "client options")
     }
 
-    pub(crate) fn table(&self, mut table: TableOptions) -> TableOptions {
+    /// Puts what is set here in the place of other settings.
+    pub(crate) fn apply(&self, table: &mut TableOptions, caches: &mut CachesConfig) {
         table.partition_max_bytes = self.partition_max_bytes.unwrap_or(table.partition_max_bytes);
         table.batch_readahead = self.batch_readahead.unwrap_or(table.batch_readahead);
-        table
-    }
-
-    pub(crate) fn caches(&self) -> CachesConfig {
-        let mut caches = CachesConfig::default();
-        if let Some(bytes) = self.cache_bytes {
-            caches.keys.memory_capacity_bytes = bytes;
-            caches.manifests.memory_capacity_bytes = bytes;
+        for cache in [&mut caches.keys, &mut caches.manifests] {
+            cache.memory_capacity_bytes = self.cache_bytes.unwrap_or(cache.memory_capacity_bytes);
         }
-        caches
     }
 }
 
@@ -86,7 +91,9 @@ impl Client {
         host: Box<dyn Any + Send + Sync>,
         options: &ClientOptions,
     ) -> Self {
-        Self::with_habits(url, store, runtime, host, options.table(TableOptions::default()), options.caches())
+        let (mut table, mut caches) = Default::default();
+        options.apply(&mut table, &mut caches);
+        Self::with_habits(url, store, runtime, host, table, caches)
     }
 
     pub(crate) fn with_habits(
@@ -131,7 +138,7 @@ impl Client {
     /// # Errors
     /// `InvalidName`, `InvalidKeySchema`, `TableExists`, `UnsafeStore`, `ReadOnly`, `CommitUnknown`, the store's codes.
     pub fn create_table(&self, name: &str, keys: &[KeyColumn], exist_ok: bool) -> Work<Table> {
-        let prepared = name.parse::<TableName>().and_then(|parsed| Ok((parsed, key_schema(keys)?)));
+        let prepared = name.parse::<TableName>().and_then(|parsed| Ok((parsed, KeyColumn::schema(keys)?)));
         let catalog = self.root.catalog.clone();
         self.handle(name, async move {
             let (name, keys) = prepared?;
@@ -157,18 +164,8 @@ impl Client {
 
     /// Makes a handle of an engine's table, on the side of whoever waits for it.
     fn handle(&self, name: &str, opening: impl Future<Output = Result<table::Table>> + Send + 'static) -> Work<Table> {
-        let (client, name) = (self.clone(), name.to_owned());
-        self.naming(&name, opening).map_ok(move |engine| Table::new(client, name, engine))
-    }
-
-    /// Starts an operation whose errors name a table.
-    fn naming<T: Send + 'static>(
-        &self,
-        name: &str,
-        operation: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Work<T> {
-        let name = name.to_owned();
-        self.start(async move { operation.await.map_err(|error| error.with_table(name)) })
+        let subject = Subject::new(self, name);
+        subject.start(opening).map_ok(move |engine| Table::new(subject, engine))
     }
 
     /// The names of all tables, each as `dataset.table`, with `project/` before it unless that is the default, in order
@@ -193,7 +190,7 @@ impl Client {
     pub fn rename_table(&self, name: &str, new_name: &str) -> Work<()> {
         let names = name.parse::<TableName>().and_then(|from| Ok((from.renamed(new_name)?, from)));
         let catalog = self.root.catalog.clone();
-        self.naming(name, async move {
+        Subject::new(self, name).start(async move {
             let (to, from) = names?;
             catalog.rename_table(&from, &to).await
         })
@@ -207,7 +204,7 @@ impl Client {
     /// time; `ReadOnly`, `CommitUnknown`, the store's codes.
     pub fn drop_table(&self, name: &str) -> Work<()> {
         let (catalog, parsed) = (self.root.catalog.clone(), name.parse());
-        self.naming(name, async move { catalog.drop_table(&parsed?).await })
+        Subject::new(self, name).start(async move { catalog.drop_table(&parsed?).await })
     }
 
     /// The projects, in order.
@@ -226,31 +223,5 @@ impl Client {
     pub fn create_project(&self, prefix: Option<&str>) -> Work<String> {
         let (catalog, prefix) = (self.root.catalog.clone(), prefix.map(str::to_owned));
         self.start(async move { catalog.create_project(prefix.as_deref()).await })
-    }
-}
-
-/// A URL without user, password, query and fragment.
-fn without_secrets(url: &str) -> String {
-    let plain = url.split(['?', '#']).next().unwrap_or_default();
-    match plain.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-            let host = host.rsplit('@').next().unwrap_or_default();
-            path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
-        }
-        None => plain.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_shown_without_secrets() {
-        assert_eq!(without_secrets("https://ada:pw@host:80/a/b?sig=1#x"), "https://host:80/a/b");
-        assert_eq!(without_secrets("s3://bucket/a"), "s3://bucket/a");
-        assert_eq!(without_secrets("/tmp/a@b"), "/tmp/a@b");
-        assert_eq!(without_secrets("memory:"), "memory:");
     }
 }

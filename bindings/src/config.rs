@@ -46,6 +46,11 @@ struct Limits {
 }
 
 impl Config {
+    /// The defaults for a root.
+    pub fn of(root: impl Into<String>) -> Self {
+        Self { root: root.into(), table: TableOptions::default(), caches: CachesConfig::default() }
+    }
+
     /// Reads the settings; `root` overrides every other source.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Clients of native programs: threads of their own, stores by URL.
 
-use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::thread::available_parallelism;
 
 use spiral_core::Result;
 use spiral_core::runtime::ThreadPool;
@@ -15,9 +16,7 @@ impl Client {
     /// # Errors
     /// `InvalidStoreUrl`, `LimitExceeded` when the system refuses threads.
     pub fn connect(url: &str, options: &ClientOptions) -> Result<Self> {
-        let store = open_store(url, &options.store)?;
-        let pool = pool(options.threads)?;
-        Ok(Self::on(url, store, pool.runtime(), Box::new(pool), options))
+        Self::open(Config::of(url), options)
     }
 
     /// Opens a root by its URL, or else the one that the environment or `~/.spiral.toml` names. Options stand above
@@ -26,28 +25,24 @@ impl Client {
     /// # Errors
     /// As [`Config::load`] and [`Client::connect`].
     pub fn configured(url: Option<String>, options: &ClientOptions) -> Result<Self> {
-        let Config { root, table, .. } = Config::load(url)?;
-        let store = open_store(&root, &options.store)?;
-        let pool = pool(options.threads)?;
-        Ok(Self::with_habits(&root, store, pool.runtime(), Box::new(pool), options.table(table), options.caches()))
+        Self::open(Config::load(url)?, options)
     }
 
-    /// Opens the root that a configuration names.
+    /// Opens the root that a configuration names. Options stand above it.
     ///
     /// # Errors
     /// As [`Client::connect`].
-    pub fn open(config: Config) -> Result<Self> {
-        let store = open_store(&config.root, &BTreeMap::new())?;
-        let pool = pool(None)?;
-        Ok(Self::with_habits(&config.root, store, pool.runtime(), Box::new(pool), config.table, config.caches))
+    pub fn open(config: Config, options: &ClientOptions) -> Result<Self> {
+        let Config { root, mut table, mut caches } = config;
+        options.apply(&mut table, &mut caches);
+        let store = open_store(&root, &options.store)?;
+        let threads = options.threads.unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get));
+        let pool = ThreadPool::new(threads)?;
+        Ok(Self::with_habits(&root, store, pool.runtime(), Box::new(pool), table, caches))
     }
 
     /// Polls a future on the calling thread while the client's threads do the work.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         futures::executor::block_on(future)
     }
-}
-
-fn pool(threads: Option<usize>) -> Result<ThreadPool> {
-    ThreadPool::new(threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)))
 }

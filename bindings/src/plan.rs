@@ -4,37 +4,31 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use futures::channel::mpsc;
-use futures::lock::Mutex;
-use futures::{SinkExt, StreamExt};
-use spiral_core::exchange::{Value, key_batch};
-use spiral_core::runtime::{RuntimeExt, Task};
-use spiral_core::scan;
-use spiral_core::{Code, Error, Result};
+use futures::TryStreamExt;
+use spiral_core::exchange::{ColumnInfo, Value, key_batch};
+use spiral_core::scan::{self, PlanMetrics, Reader, Taken};
 
-use crate::options::Metrics;
 use crate::snapshot::Snapshot;
-use crate::table::{ColumnInfo, columns_of};
+use crate::table::Table;
 use crate::work::{Subject, Work};
-
-pub use spiral_core::scan::Taken;
 
 /// A planned scan, ready to stream any number of times, or to take rows by key. Clones are the same plan.
 #[derive(Clone)]
 pub struct Plan {
     subject: Subject,
     engine: scan::Plan,
-    snapshots: Arc<[Snapshot]>,
+    tables: Arc<[Table]>,
 }
 
 impl Plan {
-    pub(crate) fn new(subject: Subject, engine: scan::Plan, snapshots: Vec<Snapshot>) -> Self {
-        Self { subject, engine, snapshots: snapshots.into() }
+    pub(crate) fn new(subject: Subject, engine: scan::Plan, tables: Vec<Table>) -> Self {
+        Self { subject, engine, tables: tables.into() }
     }
 
     /// The versions that it reads, one of each table.
-    pub fn snapshots(&self) -> &[Snapshot] {
-        &self.snapshots
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let pairs = self.tables.iter().zip(self.engine.snapshots());
+        pairs.map(|(table, version)| Snapshot::new(table.clone(), version.clone())).collect()
     }
 
     /// The schema of the batches.
@@ -49,8 +43,7 @@ impl Plan {
 
     /// The columns of the batches by their names.
     pub fn columns(&self) -> Vec<ColumnInfo> {
-        let keys = self.key_schema();
-        columns_of(&self.schema(), |name| keys.fields().find(name).is_some())
+        ColumnInfo::of_schema(&self.schema(), self.engine.key_schema())
     }
 
     /// Whether the scan certainly has no rows. May be false although there are none.
@@ -64,19 +57,19 @@ impl Plan {
     }
 
     /// What planning and streaming cost so far.
-    pub fn metrics(&self) -> Metrics {
-        self.engine.metrics().into()
+    pub fn metrics(&self) -> PlanMetrics {
+        self.engine.metrics()
     }
 
     /// Streams the rows, from the beginning.
     pub fn batches(&self) -> Batches {
-        Batches::start(&self.subject, &self.engine)
+        Batches { subject: self.subject.clone(), reader: self.engine.read() }
     }
 
     /// All rows at once.
     pub fn collect(&self) -> Work<Vec<RecordBatch>> {
         let plan = self.engine.clone();
-        self.subject.start(async move { futures::TryStreamExt::try_collect(plan.stream()).await })
+        self.subject.start(async move { plan.stream().try_collect().await })
     }
 
     /// The rows of some keys, which may come in any order, repeatedly, or not exist. The plan's filter and ranges
@@ -94,10 +87,8 @@ impl Plan {
     /// # Errors
     /// As [`key_batch`], then those of [`Plan::take`].
     pub fn take_keys(&self, keys: &[Vec<Value>]) -> Work<Taken> {
-        match key_batch(&self.key_schema(), keys) {
-            Ok(keys) => self.take(keys),
-            Err(error) => self.subject.start(async move { Err(error) }),
-        }
+        let (plan, keys) = (self.engine.clone(), key_batch(&self.key_schema(), keys));
+        self.subject.start(async move { plan.take(&keys?).await })
     }
 }
 
@@ -106,39 +97,13 @@ impl Plan {
 #[derive(Clone)]
 pub struct Batches {
     subject: Subject,
-    schema: SchemaRef,
-    state: Arc<Mutex<State>>,
-    reading: Arc<std::sync::Mutex<Option<Task<()>>>>,
-}
-
-struct State {
-    batches: mpsc::Receiver<Result<RecordBatch>>,
-    /// Whether the end or an error was handed out.
-    ended: bool,
+    reader: Reader,
 }
 
 impl Batches {
-    fn start(subject: &Subject, plan: &scan::Plan) -> Self {
-        let (mut sender, batches) = mpsc::channel(0);
-        let mut stream = plan.stream();
-        let reading = subject.client().runtime().spawn_task(async move {
-            while let Some(batch) = stream.next().await {
-                if sender.send(batch).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Self {
-            subject: subject.clone(),
-            schema: plan.schema(),
-            state: Arc::new(Mutex::new(State { batches, ended: false })),
-            reading: Arc::new(std::sync::Mutex::new(Some(reading))),
-        }
-    }
-
     /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        self.reader.schema()
     }
 
     /// The next batch; `None` after the last one. Calls at once are answered one after another. Dropping the work
@@ -147,32 +112,12 @@ impl Batches {
     /// # Errors
     /// `Cancelled` when the stream was closed while it was read; the store's codes, after which the stream has ended.
     pub fn next(&self) -> Work<Option<RecordBatch>> {
-        let (state, reading) = (Arc::clone(&self.state), Arc::clone(&self.reading));
-        self.subject.wait(async move {
-            let mut state = state.lock().await;
-            if state.ended {
-                return Ok(None);
-            }
-            let next = state.batches.next().await;
-            let closed = is_closed(&reading);
-            match next {
-                Some(Ok(batch)) if !closed => return Ok(Some(batch)),
-                _ => state.ended = true,
-            }
-            match next {
-                Some(Err(error)) => Err(error),
-                _ if closed => Err(Error::new(Code::Cancelled, "the stream was closed while it was read")),
-                _ => Ok(None),
-            }
-        })
+        let reader = self.reader.clone();
+        self.subject.wait(async move { reader.next().await })
     }
 
     /// Ends reading, now. What waits for a batch gets `Cancelled`, later calls get the end.
     pub fn close(&self) {
-        drop(self.reading.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        self.reader.close();
     }
-}
-
-fn is_closed(reading: &std::sync::Mutex<Option<Task<()>>>) -> bool {
-    reading.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_none()
 }

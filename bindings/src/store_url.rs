@@ -11,13 +11,14 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
+use spiral_core::store::Medium;
 use spiral_core::{Code, Error, Result};
 use url::Url;
 
+use crate::client::OpenedStore;
 use crate::http::HttpStore;
 use crate::in_tokio::InTokio;
 use crate::local_folder::LocalFolder;
-use crate::medium::{Medium, OpenedStore};
 
 /// Opens the store of a URL: `memory:`, a path or `file:`, `s3://`, `gs://`, `az://` or `abfss://`, `http(s)://`.
 ///

@@ -3,64 +3,36 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{FieldRef, Schema, SchemaRef};
-use serde::Serialize;
+use arrow_schema::SchemaRef;
+use futures::{Stream, stream};
 use spiral_core::Result;
-use spiral_core::exchange::{RowTypes, Value, key_batch, type_text};
+use spiral_core::exchange::{ColumnInfo, KeyColumn, Pieces, RowTypes, Value, key_batch};
 use spiral_core::expr::parse;
+use spiral_core::scan::ScanOptions;
 use spiral_core::table::{self, Asof, HistoryEntry};
-use spiral_core::transaction::{CommitInfo, WriteMode};
+use spiral_core::transaction::{CommitInfo, WriteOptions};
 
 use crate::client::Client;
-use crate::options::{KeyColumn, ScanOptions, WriteOptions};
 use crate::plan::Plan;
-use crate::scan;
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
 use crate::work::{Subject, Work};
 
 /// A table. Clones are the same handle.
 #[derive(Clone)]
 pub struct Table {
-    client: Client,
-    name: Arc<str>,
+    subject: Subject,
     engine: table::Table,
 }
 
-/// A column as users see it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ColumnInfo {
-    /// Dotted path.
-    pub path: String,
-    /// Name of the type.
-    #[serde(rename = "type")]
-    pub type_name: String,
-    /// The Arrow field.
-    #[serde(skip)]
-    pub field: FieldRef,
-    /// Whether it is part of the key.
-    #[serde(rename = "key")]
-    pub is_key: bool,
-}
-
-pub(crate) fn column_info(path: String, field: FieldRef, is_key: bool) -> ColumnInfo {
-    ColumnInfo { path, type_name: type_text(field.data_type()), field, is_key }
-}
-
-/// The columns of a schema, and whether each is part of the key.
-pub(crate) fn columns_of(schema: &Schema, is_key: impl Fn(&str) -> bool) -> Vec<ColumnInfo> {
-    let info = |field: &FieldRef| column_info(field.name().clone(), Arc::clone(field), is_key(field.name()));
-    schema.fields().iter().map(info).collect()
-}
-
 impl Table {
-    pub(crate) fn new(client: Client, name: String, engine: table::Table) -> Self {
-        Self { client, name: name.into(), engine }
+    pub(crate) fn new(subject: Subject, engine: table::Table) -> Self {
+        Self { subject, engine }
     }
 
     /// The name by which it was opened.
     pub fn name(&self) -> &str {
-        &self.name
+        self.subject.name()
     }
 
     /// Its permanent id, whatever it is named: the name of its folder below the root's `tables`.
@@ -75,7 +47,7 @@ impl Table {
 
     /// The client.
     pub fn client(&self) -> &Client {
-        &self.client
+        self.subject.client()
     }
 
     /// The key columns.
@@ -85,40 +57,12 @@ impl Table {
 
     /// The key columns by their names.
     pub fn key_columns(&self) -> Vec<ColumnInfo> {
-        columns_of(&self.key_schema(), |_| true)
-    }
-
-    /// The types that rows for this table take: those of its newest version, then the declared ones.
-    ///
-    /// # Errors
-    /// `InvalidExpression` for what is no type, those of [`Table::snapshot`].
-    pub fn row_types(&self, declared: Vec<KeyColumn>) -> Work<RowTypes> {
-        let engine = self.engine.clone();
-        self.start(async move {
-            let mut types = RowTypes::new(&*engine.refresh().await?.schema().await?);
-            declared.iter().try_for_each(|column| types.declare(&column.name, &column.data_type))?;
-            Ok(types)
-        })
-    }
-
-    /// Keys as a batch of its key columns; see [`key_batch`].
-    ///
-    /// # Errors
-    /// As [`key_batch`].
-    pub fn key_batch(&self, keys: &[Vec<Value>]) -> Result<RecordBatch> {
-        key_batch(&self.key_schema(), keys)
+        ColumnInfo::of_schema(&self.key_schema(), self.engine.key_schema())
     }
 
     /// What its work is about.
-    pub(crate) fn subject(&self) -> Subject {
-        Subject::new(&self.client, &self.name)
-    }
-
-    pub(crate) fn start<T: Send + 'static>(
-        &self,
-        operation: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Work<T> {
-        self.subject().start(operation)
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// The newest version, or an older one.
@@ -127,7 +71,8 @@ impl Table {
     /// `AsofBeforeTable`, `AsofInFuture`, `SnapshotExpired`, the store's codes.
     pub fn snapshot(&self, asof: Option<Asof>) -> Work<Snapshot> {
         let (engine, table) = (self.engine.clone(), self.clone());
-        self.start(async move { snapshot::at(&engine, asof).await }).map_ok(|found| Snapshot::new(table, found))
+        let looking = self.subject.start(async move { engine.snapshot_at(asof).await });
+        looking.map_ok(|found| Snapshot::new(table, found))
     }
 
     /// Plans a scan of the newest version, or of an older one.
@@ -136,11 +81,10 @@ impl Table {
     /// `UnknownColumn`, `TypeMismatch`, `InvalidExpression`, those of [`Table::snapshot`].
     pub fn scan(&self, options: ScanOptions, asof: Option<Asof>) -> Work<Plan> {
         let (engine, table) = (self.engine.clone(), self.clone());
-        let planning = self.start(async move {
-            let snapshot = snapshot::at(&engine, asof).await?;
-            Ok((scan::plan(snapshot.scan(), &options).await?, snapshot))
-        });
-        planning.map_ok(|(plan, found)| Plan::new(table.subject(), plan, vec![Snapshot::new(table, found)]))
+        let planning = self
+            .subject
+            .start(async move { engine.snapshot_at(asof).await?.scan().with_options(&options)?.plan().await });
+        planning.map_ok(|plan| Plan::new(table.subject.clone(), plan, vec![table]))
     }
 
     /// Upserts rows, in one transaction. Batches have all key columns, in any order of keys, and any value columns;
@@ -158,26 +102,28 @@ impl Table {
         I: IntoIterator<Item = Result<RecordBatch>> + Send + 'static,
         I::IntoIter: Send,
     {
-        self.write_stream(futures::stream::iter(batches), options)
+        self.write_stream(stream::iter(batches), options)
     }
 
     /// As [`Table::write`], from a stream.
     pub fn write_stream<S>(&self, batches: S, options: WriteOptions) -> Work<CommitInfo>
     where
-        S: futures::Stream<Item = Result<RecordBatch>> + Send + 'static,
+        S: Stream<Item = Result<RecordBatch>> + Send + 'static,
     {
         let engine = self.engine.clone();
-        self.start(async move { engine.write(batches, options.into()).await })
+        self.subject.start(async move { engine.write(batches, options).await })
+    }
+
+    /// As [`Table::write`], from pieces that are no batches yet. Columns that do not exist take their declared types, or
+    /// those of their values.
+    pub fn write_pieces(&self, pieces: Pieces, declared: Vec<KeyColumn>, options: WriteOptions) -> Work<CommitInfo> {
+        self.write_stream(pieces.batches(RowTypes::of_table(self.engine.clone(), declared)), options)
     }
 
     /// Deletes rows by key; other columns of the batches are ignored, keys without a row are fine.
     pub fn delete(&self, keys: Vec<RecordBatch>) -> Work<CommitInfo> {
         let engine = self.engine.clone();
-        self.start(async move {
-            let mut transaction = engine.transaction();
-            transaction.delete(futures::stream::iter(keys.into_iter().map(Ok))).await?;
-            transaction.commit().await
-        })
+        self.subject.start(async move { engine.delete(stream::iter(keys.into_iter().map(Ok))).await })
     }
 
     /// As [`Table::delete`], of keys as single values.
@@ -185,10 +131,8 @@ impl Table {
     /// # Errors
     /// As [`key_batch`], then those of a commit.
     pub fn delete_keys(&self, keys: &[Vec<Value>]) -> Work<CommitInfo> {
-        match self.key_batch(keys) {
-            Ok(keys) => self.delete(vec![keys]),
-            Err(error) => self.start(async move { Err(error) }),
-        }
+        let (engine, keys) = (self.engine.clone(), key_batch(&self.key_schema(), keys));
+        self.subject.start(async move { engine.delete(stream::iter([keys])).await })
     }
 
     /// Deletes the rows for which a filter is true.
@@ -197,11 +141,7 @@ impl Table {
     /// `InvalidExpression`, `UnknownColumn`, those of a commit.
     pub fn delete_where(&self, filter: &str) -> Work<CommitInfo> {
         let (engine, filter) = (self.engine.clone(), parse(filter));
-        self.start(async move {
-            let mut transaction = engine.transaction();
-            transaction.delete_where(filter?);
-            transaction.commit().await
-        })
+        self.subject.start(async move { engine.delete_where(filter?).await })
     }
 
     /// Begins a transaction on the newest known version.
@@ -212,12 +152,6 @@ impl Table {
     /// The most recent commits, newest first.
     pub fn history(&self, limit: usize) -> Work<Vec<HistoryEntry>> {
         let engine = self.engine.clone();
-        self.start(async move { engine.history(limit).await })
-    }
-}
-
-impl From<WriteOptions> for WriteMode {
-    fn from(options: WriteOptions) -> Self {
-        Self { push_down_nulls: options.push_down_nulls }
+        self.subject.start(async move { engine.history(limit).await })
     }
 }

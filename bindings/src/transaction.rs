@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use futures::lock::Mutex;
-use spiral_core::exchange::Value;
+use futures::{Stream, stream};
+use spiral_core::exchange::{KeyColumn, Pieces, RowTypes, Value, key_batch};
 use spiral_core::expr::parse;
-use spiral_core::transaction::{self, CommitInfo};
+use spiral_core::transaction::{self, CommitInfo, WriteOptions};
 use spiral_core::{Code, Error, Result};
 
-use crate::options::WriteOptions;
 use crate::table::Table;
 use crate::work::Work;
 
@@ -47,47 +47,45 @@ impl Transaction {
 
     /// Upserts rows; see [`Table::write`]. After an error the transaction can go on without the operation.
     pub fn write(&self, batches: Vec<RecordBatch>, options: WriteOptions) -> Work<()> {
-        self.write_stream(futures::stream::iter(batches.into_iter().map(Ok)), options)
+        self.write_stream(stream::iter(batches.into_iter().map(Ok)), options)
     }
 
     /// As [`Transaction::write`], from a stream.
     pub fn write_stream<S>(&self, batches: S, options: WriteOptions) -> Work<()>
     where
-        S: futures::Stream<Item = Result<RecordBatch>> + Send + 'static,
+        S: Stream<Item = Result<RecordBatch>> + Send + 'static,
     {
         let open = Arc::clone(&self.open);
-        self.table.start(async move {
-            let mut open = open.lock().await;
-            open.as_mut().ok_or_else(ended)?.write(batches, options.into()).await
-        })
+        self.table
+            .subject()
+            .start(async move { open.lock().await.as_mut().ok_or_else(ended)?.write(batches, options).await })
+    }
+
+    /// As [`Transaction::write`], from pieces; see [`Table::write_pieces`].
+    pub fn write_pieces(&self, pieces: Pieces, declared: Vec<KeyColumn>, options: WriteOptions) -> Work<()> {
+        self.write_stream(pieces.batches(RowTypes::of_table(self.table.engine().clone(), declared)), options)
     }
 
     /// Deletes rows by key; see [`Table::delete`].
     pub fn delete(&self, keys: Vec<RecordBatch>) -> Work<()> {
-        let open = Arc::clone(&self.open);
-        self.table.start(async move {
-            let mut open = open.lock().await;
-            let keys = futures::stream::iter(keys.into_iter().map(Ok));
-            open.as_mut().ok_or_else(ended)?.delete(keys).await
-        })
+        let (open, keys) = (Arc::clone(&self.open), stream::iter(keys.into_iter().map(Ok)));
+        self.table.subject().start(async move { open.lock().await.as_mut().ok_or_else(ended)?.delete(keys).await })
     }
 
     /// As [`Transaction::delete`], of keys as single values.
     ///
     /// # Errors
-    /// As [`Table::key_batch`].
+    /// As [`key_batch`].
     pub fn delete_keys(&self, keys: &[Vec<Value>]) -> Work<()> {
-        match self.table.key_batch(keys) {
-            Ok(keys) => self.delete(vec![keys]),
-            Err(error) => self.table.start(async move { Err(error) }),
-        }
+        let (open, keys) = (Arc::clone(&self.open), stream::iter([key_batch(&self.table.key_schema(), keys)]));
+        self.table.subject().start(async move { open.lock().await.as_mut().ok_or_else(ended)?.delete(keys).await })
     }
 
     /// Deletes the rows that a filter selects in the version that the commit lands on; rows that this transaction
     /// writes are not seen by it.
     pub fn delete_where(&self, filter: &str) -> Work<()> {
         let (open, filter) = (Arc::clone(&self.open), parse(filter));
-        self.table.start(async move {
+        self.table.subject().start(async move {
             open.lock().await.as_mut().ok_or_else(ended)?.delete_where(filter?);
             Ok(())
         })
@@ -100,7 +98,7 @@ impl Transaction {
     /// found in the table's history by the transaction's id.
     pub fn commit(&self) -> Work<CommitInfo> {
         let open = Arc::clone(&self.open);
-        self.table.start(async move {
+        self.table.subject().start(async move {
             let transaction = open.lock().await.take().ok_or_else(ended)?;
             transaction.commit().await
         })
@@ -109,7 +107,7 @@ impl Transaction {
     /// Abandons all operations.
     pub fn abort(&self) -> Work<()> {
         let open = Arc::clone(&self.open);
-        self.table.start(async move {
+        self.table.subject().start(async move {
             drop(open.lock().await.take());
             Ok(())
         })

@@ -54,6 +54,10 @@ impl Subject {
         &self.client
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn start<T: Send + 'static>(
         &self,
         operation: impl Future<Output = Result<T>> + Send + 'static,

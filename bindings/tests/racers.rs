@@ -17,7 +17,7 @@ use spiral_bindings::core::log::TxnId;
 use spiral_bindings::core::runtime::{RuntimeExt, ThreadPool};
 use spiral_bindings::core::store::Store;
 use spiral_bindings::core::table::{Caches, CreateOptions, Table, TableOptions};
-use spiral_bindings::core::transaction::WriteMode;
+use spiral_bindings::core::transaction::WriteOptions;
 use spiral_bindings::core::{Code, Result};
 use spiral_bindings::{OpenedStore, open_store};
 
@@ -60,7 +60,10 @@ async fn race(table: Table, racer: usize) -> Vec<(TxnId, u64)> {
         loop {
             let mut transaction = table.transaction();
             let (id, began) = (transaction.id(), transaction.began());
-            transaction.write(futures::stream::iter([Ok(batch(racer, commit))]), WriteMode::default()).await.unwrap();
+            transaction
+                .write(futures::stream::iter([Ok(batch(racer, commit))]), WriteOptions::default())
+                .await
+                .unwrap();
             let version = match transaction.commit().await {
                 Ok(info) => Some(info.version),
                 Err(error) if error.code() == Code::CommitUnknown => table.settle(id, began).await.unwrap(),

@@ -8,10 +8,10 @@ use futures::channel::oneshot;
 use spiral_bindings::core::expr::parse;
 use spiral_bindings::core::scan::PlanMetrics;
 use spiral_bindings::core::table::{Asof, Snapshot, Table};
-use spiral_bindings::core::transaction::WriteMode;
+use spiral_bindings::core::transaction::WriteOptions;
 use spiral_bindings::core::types::ColumnPath;
 use spiral_bindings::core::{Code, Error, Result};
-use spiral_bindings::{Client, Config};
+use spiral_bindings::{Client, ClientOptions};
 
 use crate::import::batches;
 use crate::input::{key_batch, key_columns, parquet};
@@ -33,7 +33,7 @@ pub(crate) fn run(folder: Option<PathBuf>, interrupted: oneshot::Receiver<()>) -
 }
 
 fn client(root: &Path) -> Result<Client> {
-    Client::open(Config::load(Some(root.to_string_lossy().into_owned()))?)
+    Client::configured(Some(root.to_string_lossy().into_owned()), &ClientOptions::default())
 }
 
 async fn demo(client: &Client, root: &Path) -> Result<()> {
@@ -85,7 +85,7 @@ async fn import(client: &Client, root: &Path) -> Result<Table> {
     let table = client.create_table(TABLE, &keys, true).await?.engine().clone();
     let started = Instant::now();
     let bar = output::progress("importing");
-    table.write(batches(input, bar.clone()), WriteMode::default()).await?;
+    table.write(batches(input, bar.clone()), WriteOptions::default()).await?;
     bar.finish_and_clear();
     say(&format!(
         "  {} rows in {:.1} s, {} on disk\n",
@@ -150,8 +150,8 @@ fn cost(metrics: &PlanMetrics) -> String {
         metrics.rows_returned,
         metrics.stripes_pruned,
         metrics.stripes,
-        metrics.store.requests(),
-        output::size(metrics.store.bytes_read)
+        metrics.requests,
+        output::size(metrics.bytes)
     )
 }
 

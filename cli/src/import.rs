@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use spiral_bindings::Client;
 use spiral_bindings::core::table::Table;
-use spiral_bindings::core::transaction::WriteMode;
+use spiral_bindings::core::transaction::WriteOptions;
 use spiral_bindings::core::{Code, Error, Result};
 
 use crate::arguments::Import;
@@ -22,7 +22,7 @@ pub(crate) async fn run(client: &Client, import: Import, json: bool) -> Result<(
     let bar = output::progress("importing");
     let mut transaction = table.transaction();
     for input in inputs {
-        let mode = WriteMode { push_down_nulls: import.push_down_nulls };
+        let mode = WriteOptions { push_down_nulls: import.push_down_nulls };
         transaction.write(batches(input, bar.clone()), mode).await?;
     }
     let commit = transaction.commit().await?;

@@ -1,11 +1,9 @@
 //! `spiral tables`, `schema` and `txn`.
 
-use std::fmt::Write;
-
 use serde_json::json;
-use spiral_bindings::Client;
 use spiral_bindings::core::table::HistoryEntry;
 use spiral_bindings::core::{Code, Error, Result};
+use spiral_bindings::{Client, ColumnInfo};
 
 use crate::arguments::Txn;
 use crate::read::snapshot;
@@ -24,24 +22,12 @@ pub(crate) async fn tables(client: &Client, json: bool) -> Result<()> {
 
 pub(crate) async fn schema(client: &Client, table: &str, asof: Option<&str>, json: bool) -> Result<()> {
     let snapshot = snapshot(client, table, asof).await?;
-    let keys = snapshot.table().key_schema().clone();
-    let columns = snapshot.columns().await?;
-    let mut text = String::new();
-    for field in keys.fields() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:<40} {} key", field.name(), field.data_type());
-    }
-    for (path, field) in &columns {
-        let _ = writeln!(text, "{:<40} {}", path.to_string(), field.data_type());
-    }
-    let column = |name: String, data_type: String, key: bool| json!({ "name": name, "type": data_type, "key": key });
-    let listed: Vec<_> = keys
-        .fields()
-        .iter()
-        .map(|field| column(field.name().clone(), field.data_type().to_string(), true))
-        .chain(columns.iter().map(|(path, field)| column(path.to_string(), field.data_type().to_string(), false)))
-        .collect();
-    output::result(text.trim_end(), &json!({ "version": snapshot.version(), "columns": listed }), json)
+    let columns = ColumnInfo::of_snapshot(&snapshot).await?;
+    let line = |column: &ColumnInfo| {
+        format!("{:<40} {}{}", column.path, column.type_name, if column.is_key { " key" } else { "" })
+    };
+    let text: Vec<String> = columns.iter().map(line).collect();
+    output::result(&text.join("\n"), &json!({ "version": snapshot.version(), "columns": columns }), json)
 }
 
 pub(crate) async fn transactions(client: &Client, command: Txn, json: bool) -> Result<()> {

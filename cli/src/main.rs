@@ -21,7 +21,7 @@ use clap::{CommandFactory, Parser};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use spiral_bindings::core::{Code, Error, Result};
-use spiral_bindings::{Client, Config};
+use spiral_bindings::{Client, ClientOptions};
 
 use arguments::{Arguments, Command};
 
@@ -61,7 +61,7 @@ fn run(arguments: Arguments) -> Result<()> {
     if let Command::Demo { folder } = arguments.command {
         return demo::run(folder, interrupted);
     }
-    let client = Client::open(Config::load(arguments.root)?)?;
+    let client = Client::configured(arguments.root, &ClientOptions::default())?;
     let job = Box::pin(async {
         match arguments.command {
             Command::Import(import) => import::run(&client, import, json).await,

@@ -112,15 +112,8 @@ pub(crate) async fn rows(batches: BatchStream, form: Form) -> Result<u64> {
 
 /// Prints what a plan cost to standard error.
 pub(crate) fn metrics(metrics: &PlanMetrics, json: bool) {
-    let store = &metrics.store;
     if json {
-        let value = json!({
-            "requests": store.requests(), "bytes_read": store.bytes_read, "rounds": store.rounds,
-            "runs": metrics.runs, "fragments": metrics.fragments,
-            "stripes": metrics.stripes, "stripes_pruned": metrics.stripes_pruned,
-            "rows_read": metrics.rows_read, "rows_merged": metrics.rows_merged, "rows_returned": metrics.rows_returned,
-        });
-        eprintln!("{}", json!({ "metrics": value }));
+        eprintln!("{}", json!({ "metrics": metrics }));
     } else {
         eprintln!(
             "{} rows of {} read, {} of {} stripes skipped; {} requests, {}",
@@ -128,8 +121,8 @@ pub(crate) fn metrics(metrics: &PlanMetrics, json: bool) {
             metrics.rows_read,
             metrics.stripes_pruned,
             metrics.stripes,
-            store.requests(),
-            size(store.bytes_read)
+            metrics.requests,
+            size(metrics.bytes)
         );
     }
 }

@@ -6,12 +6,10 @@ use std::io::{IsTerminal, Write};
 use arrow_array::RecordBatch;
 use futures::StreamExt;
 use serde_json::json;
-use spiral_bindings::core::expr::parse;
-use spiral_bindings::core::scan::{Plan, Scan};
+use spiral_bindings::core::scan::Plan;
 use spiral_bindings::core::table::Snapshot;
-use spiral_bindings::core::types::ColumnPath;
 use spiral_bindings::core::{Code, Error, Result};
-use spiral_bindings::{Client, asof_text};
+use spiral_bindings::{Asof, Client, ScanOptions};
 
 use crate::arguments::{self, Form};
 use crate::input::{self, key_batch};
@@ -20,36 +18,21 @@ use crate::{open, output};
 /// The version of a table that a command reads.
 pub(crate) async fn snapshot(client: &Client, table: &str, asof: Option<&str>) -> Result<Snapshot> {
     let opened = open::table(client, table).await?;
-    let found = match asof {
-        None => opened.refresh().await,
-        Some(text) => opened.snapshot_asof(asof_text(text)?).await,
-    };
-    found.map_err(|error| error.with_table(table))
+    opened.snapshot_at(Asof::maybe(asof)?).await.map_err(|error| error.with_table(table))
 }
 
-fn narrowed(snapshot: &Snapshot, select: &[String], filter: Option<&str>) -> Result<Scan> {
-    let mut scan = snapshot.scan();
-    if !select.is_empty() {
-        scan = scan.select(select.iter().map(|path| ColumnPath::parse(path)).collect::<Result<Vec<_>>>()?);
-    }
-    if let Some(filter) = filter {
-        scan = scan.with_filter(parse(filter)?);
-    }
-    Ok(scan)
+async fn planned(snapshot: &Snapshot, select: Vec<String>, filter: Option<String>, limit: Option<u64>) -> Result<Plan> {
+    let select = Some(select).filter(|paths| !paths.is_empty());
+    let options = ScanOptions { select, filter, limit, ..ScanOptions::default() };
+    snapshot.scan().with_options(&options)?.plan().await
 }
 
 pub(crate) async fn scan(client: &Client, scan: arguments::Scan, json: bool) -> Result<()> {
     let snapshot = snapshot(client, &scan.table, scan.asof.as_deref()).await?;
     let form = if json { Form::Jsonl } else { scan.output };
     let shown = form == Form::Table && scan.limit.is_none();
-    let mut narrow = narrowed(&snapshot, &scan.select, scan.filter.as_deref())?;
-    match scan.limit {
-        Some(limit) => narrow = narrow.with_limit(limit),
-        // One more than is shown tells whether there are more.
-        None if shown => narrow = narrow.with_limit(output::TERMINAL_ROWS),
-        None => {}
-    }
-    let plan = narrow.plan().await?;
+    let limit = scan.limit.or(shown.then_some(output::TERMINAL_ROWS));
+    let plan = planned(&snapshot, scan.select, scan.filter, limit).await?;
     if scan.explain {
         return output::result(plan.explain().trim_end(), &json!({ "plan": plan.explain() }), json);
     }
@@ -65,7 +48,7 @@ pub(crate) async fn scan(client: &Client, scan: arguments::Scan, json: bool) -> 
 
 pub(crate) async fn get(client: &Client, get: arguments::Get, json: bool) -> Result<()> {
     let snapshot = snapshot(client, &get.table, get.asof.as_deref()).await?;
-    let plan = narrowed(&snapshot, &get.select, None)?.plan().await?;
+    let plan = planned(&snapshot, get.select.clone(), None, None).await?;
     let mut missing = 0;
     let mut taken = Vec::new();
     for keys in key_batches(&plan, &get)? {
@@ -96,7 +79,7 @@ fn key_batches(plan: &Plan, get: &arguments::Get) -> Result<Box<dyn Iterator<Ite
 
 pub(crate) async fn export(client: &Client, export: arguments::Export, json: bool) -> Result<()> {
     let snapshot = snapshot(client, &export.table, export.asof.as_deref()).await?;
-    let plan = narrowed(&snapshot, &export.select, export.filter.as_deref())?.plan().await?;
+    let plan = planned(&snapshot, export.select, export.filter, None).await?;
     let bar = output::progress("exporting");
     let mut sink = Sink::create(&export.file, &plan.schema())?;
     let mut batches = plan.stream();

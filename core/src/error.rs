@@ -7,11 +7,13 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// Result of every fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a caller can do about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The call was wrong: change the argument named in the message.
@@ -50,6 +52,11 @@ macro_rules! codes {
         impl Code {
             /// Every code, in documentation order.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+
+            /// Every code's text with its kind, in documentation order.
+            pub fn table() -> Vec<(&'static str, ErrorKind)> {
+                Self::ALL.iter().map(|code| (code.as_str(), code.kind())).collect()
+            }
 
             /// The stable text of the code, in snake case.
             pub const fn as_str(self) -> &'static str {
@@ -254,6 +261,32 @@ impl fmt::Debug for Error {
             write!(f, ": {source}")?;
         }
         Ok(())
+    }
+}
+
+/// All that is known, but the cause.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Known<'a> {
+            code: &'a str,
+            kind: ErrorKind,
+            message: &'a str,
+            table: Option<&'a str>,
+            path: Option<&'a str>,
+            version: Option<u64>,
+            retryable: bool,
+        }
+        let known = Known {
+            code: self.code().as_str(),
+            kind: self.kind(),
+            message: self.message(),
+            table: self.table(),
+            path: self.path(),
+            version: self.version(),
+            retryable: self.is_retryable(),
+        };
+        known.serialize(serializer)
     }
 }
 

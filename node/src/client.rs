@@ -2,7 +2,7 @@
 
 use napi::bindgen_prelude::{Env, PromiseRaw, Uint8Array};
 use napi_derive::napi;
-use spiral_bindings::{self as facade, ClientOptions, ScanOptions, asof, columns_from_json};
+use spiral_bindings::{self as facade, Asof, ClientOptions, KeyColumn, ScanOptions};
 
 use crate::errors::thrown;
 use crate::handle::{Cancel, Held};
@@ -43,7 +43,7 @@ impl Client {
         exist_ok: bool,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, Table>> {
-        let keys = columns_from_json(&keys).map_err(thrown)?;
+        let keys = KeyColumn::list_from_json(&keys).map_err(thrown)?;
         let creating = self.held.get()?.create_table(&name, &keys, exist_ok);
         cancel.promise(env, async move { creating.await.map(Table::new) })
     }
@@ -114,7 +114,7 @@ pub struct ScanTables {
 impl ScanTables {
     #[napi(constructor)]
     pub fn new(version: Option<String>) -> napi::Result<Self> {
-        Ok(Self { list: Vec::new(), asof: asof(version.as_deref()).map_err(thrown)? })
+        Ok(Self { list: Vec::new(), asof: Asof::maybe(version.as_deref()).map_err(thrown)? })
     }
 
     #[napi]

@@ -2,12 +2,12 @@
 
 use napi::bindgen_prelude::Status;
 use napi_derive::napi;
-use spiral_bindings::{Code, Error, codes_json, error_json};
+use spiral_bindings::{Code, Error, to_json};
 
 /// What Node-API throws or rejects with.
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err passes")]
 pub(crate) fn thrown(error: Error) -> napi::Error {
-    napi::Error::new(Status::GenericFailure, error_json(&error))
+    napi::Error::new(Status::GenericFailure, to_json(&error))
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> napi::Error {
@@ -17,5 +17,5 @@ pub(crate) fn invalid(message: impl Into<String>) -> napi::Error {
 /// Every code and the name of its kind.
 #[napi]
 pub(crate) fn codes() -> String {
-    codes_json()
+    to_json(&Code::table())
 }

@@ -3,7 +3,7 @@
 use arrow_array::{Array as _, RecordBatch};
 use napi::bindgen_prelude::{Env, ObjectFinalize, PromiseRaw, Uint8Array};
 use napi_derive::napi;
-use spiral_bindings::{self as facade, batches_to_ipc, columns_json, metrics_json, pack_column, unpack_keys};
+use spiral_bindings::{self as facade, batches_to_ipc, pack_column, to_json, unpack_keys};
 
 use crate::errors::thrown;
 use crate::handle::{Cancel, Held};
@@ -29,7 +29,7 @@ impl Plan {
     /// As JSON.
     #[napi]
     pub fn columns(&self) -> napi::Result<String> {
-        Ok(columns_json(&self.held.get()?.columns()))
+        Ok(to_json(&self.held.get()?.columns()))
     }
 
     #[napi]
@@ -40,7 +40,7 @@ impl Plan {
     /// As JSON.
     #[napi]
     pub fn metrics(&self) -> napi::Result<String> {
-        Ok(metrics_json(&self.held.get()?.metrics()))
+        Ok(to_json(&self.held.get()?.metrics()))
     }
 
     #[napi]

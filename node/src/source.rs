@@ -1,26 +1,19 @@
 //! What users write, piece by piece.
 
-use std::sync::{Mutex, PoisonError};
-
 use napi::bindgen_prelude::{Env, PromiseRaw};
 use napi_derive::napi;
-use spiral_bindings::{Feed, Piece, Pieces};
-
-use crate::errors::invalid;
+use spiral_bindings::{Feed, Piece};
 
 /// The feeding end lies with JavaScript, the other one with the write.
 #[napi]
-pub struct Source {
-    feed: Feed,
-    pieces: Mutex<Option<Pieces>>,
-}
+#[derive(Default)]
+pub struct Source(pub(crate) Feed);
 
 #[napi]
 impl Source {
     #[napi(constructor)]
     pub fn new() -> Self {
-        let (feed, pieces) = Feed::new();
-        Self { feed, pieces: Mutex::new(Some(pieces)) }
+        Self::default()
     }
 
     /// Passes packed rows on; resolves to whether more are wanted.
@@ -37,24 +30,16 @@ impl Source {
 
     #[napi]
     pub fn end(&self) {
-        self.feed.end();
+        self.0.end();
     }
 
     #[napi]
     pub fn abandon(&self) {
-        self.feed.abandon();
+        self.0.abandon();
     }
 
     fn push<'env>(&self, env: &'env Env, piece: Piece) -> napi::Result<PromiseRaw<'env, bool>> {
-        let pushed = self.feed.push(piece);
+        let pushed = self.0.push(piece);
         env.spawn_future(async move { Ok(pushed.await) })
-    }
-}
-
-impl Source {
-    /// The other end, once.
-    pub(crate) fn pieces(&self) -> napi::Result<Pieces> {
-        let pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner).take();
-        pieces.ok_or_else(|| invalid("data is written once"))
     }
 }

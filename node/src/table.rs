@@ -2,10 +2,7 @@
 
 use napi::bindgen_prelude::{Env, PromiseRaw, Uint8Array};
 use napi_derive::napi;
-use spiral_bindings::{
-    self as facade, ScanOptions, WriteOptions, asof, columns_from_json, columns_json, commit_json, history_json,
-    unpack_keys,
-};
+use spiral_bindings::{self as facade, Asof, KeyColumn, ScanOptions, WriteOptions, to_json, unpack_keys};
 
 use crate::errors::thrown;
 use crate::handle::{Cancel, Held};
@@ -43,7 +40,7 @@ impl Table {
     /// As JSON.
     #[napi]
     pub fn key_columns(&self) -> napi::Result<String> {
-        Ok(columns_json(&self.held.get()?.key_columns()))
+        Ok(to_json(&self.held.get()?.key_columns()))
     }
 
     #[napi]
@@ -53,7 +50,7 @@ impl Table {
         version: Option<String>,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, Snapshot>> {
-        let opening = self.held.get()?.snapshot(asof(version.as_deref()).map_err(thrown)?);
+        let opening = self.held.get()?.snapshot(Asof::maybe(version.as_deref()).map_err(thrown)?);
         cancel.promise(env, async move { opening.await.map(|snapshot| Snapshot { held: Held::new(snapshot) }) })
     }
 
@@ -71,7 +68,7 @@ impl Table {
         let table = self.held.get()?;
         let planning = table.scan(
             ScanOptions::packed(&options, begin.as_deref(), end.as_deref()).map_err(thrown)?,
-            asof(version.as_deref()).map_err(thrown)?,
+            Asof::maybe(version.as_deref()).map_err(thrown)?,
         );
         cancel.promise(env, async move { planning.await.map(Plan::new) })
     }
@@ -86,19 +83,17 @@ impl Table {
         push_down_nulls: bool,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, String>> {
-        let (table, pieces) = (self.held.get()?, source.pieces()?);
-        let types = columns_from_json(&types).map_err(thrown)?;
-        cancel.promise(env, async move {
-            let batches = pieces.batches(table.row_types(types).await?);
-            Ok(commit_json(&table.write_stream(batches, WriteOptions { push_down_nulls }).await?))
-        })
+        let types = KeyColumn::list_from_json(&types).map_err(thrown)?;
+        let writing =
+            self.held.get()?.write_pieces(source.0.pieces().map_err(thrown)?, types, WriteOptions { push_down_nulls });
+        cancel.promise(env, async move { Ok(to_json(&writing.await?)) })
     }
 
     /// `keys` are packed.
     #[napi]
     pub fn delete<'env>(&self, env: &'env Env, keys: &[u8], cancel: &Cancel) -> napi::Result<PromiseRaw<'env, String>> {
         let deleting = self.held.get()?.delete_keys(&unpack_keys(keys).map_err(thrown)?);
-        cancel.promise(env, async move { Ok(commit_json(&deleting.await?)) })
+        cancel.promise(env, async move { Ok(to_json(&deleting.await?)) })
     }
 
     #[napi]
@@ -109,13 +104,13 @@ impl Table {
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, String>> {
         let deleting = self.held.get()?.delete_where(&filter);
-        cancel.promise(env, async move { Ok(commit_json(&deleting.await?)) })
+        cancel.promise(env, async move { Ok(to_json(&deleting.await?)) })
     }
 
     #[napi]
     pub fn history<'env>(&self, env: &'env Env, limit: u32, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, String>> {
         let reading = self.held.get()?.history(usize::try_from(limit).unwrap_or(usize::MAX));
-        cancel.promise(env, async move { Ok(history_json(&reading.await?)) })
+        cancel.promise(env, async move { Ok(to_json(&reading.await?)) })
     }
 
     #[napi]
@@ -149,7 +144,7 @@ impl Snapshot {
     #[napi]
     pub fn columns<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, String>> {
         let reading = self.held.get()?.columns();
-        cancel.promise(env, async move { Ok(columns_json(&reading.await?)) })
+        cancel.promise(env, async move { Ok(to_json(&reading.await?)) })
     }
 
     /// `options` is JSON, `begin` and `end` are packed keys.
@@ -195,12 +190,11 @@ impl Transaction {
         push_down_nulls: bool,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, ()>> {
-        let (transaction, pieces) = (self.held.get()?, source.pieces()?);
-        let types = columns_from_json(&types).map_err(thrown)?;
-        cancel.promise(env, async move {
-            let batches = pieces.batches(transaction.table().row_types(types).await?);
-            transaction.write_stream(batches, WriteOptions { push_down_nulls }).await
-        })
+        let types = KeyColumn::list_from_json(&types).map_err(thrown)?;
+        cancel.promise(
+            env,
+            self.held.get()?.write_pieces(source.0.pieces().map_err(thrown)?, types, WriteOptions { push_down_nulls }),
+        )
     }
 
     /// `keys` are packed.
@@ -222,7 +216,7 @@ impl Transaction {
     #[napi]
     pub fn commit<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, String>> {
         let committing = self.held.get()?.commit();
-        cancel.promise(env, async move { Ok(commit_json(&committing.await?)) })
+        cancel.promise(env, async move { Ok(to_json(&committing.await?)) })
     }
 
     #[napi]

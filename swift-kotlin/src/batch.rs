@@ -2,12 +2,12 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::TimeUnit;
-use spiral_bindings::{self as facade, ColumnBuffers, column_buffers, type_text};
+use spiral_bindings::{self as facade, ColumnBuffers, Layout, column_buffers, type_text};
 
 use crate::values::Value;
 
 /// What the buffers of a column hold.
-#[derive(Debug, Clone, uniffi::Enum)]
+#[uniffi::remote(Enum)]
 pub enum Layout {
     /// One byte per row, 0 or 1.
     Bool,
@@ -90,7 +90,7 @@ impl BatchData {
             Ok(ColumnData {
                 name: field.name().clone(),
                 type_name: type_text(field.data_type()),
-                layout: layout.into(),
+                layout,
                 nulls,
                 values,
                 offsets,
@@ -112,23 +112,4 @@ impl TakenData {
 /// Rows of a batch and of a request are far fewer than this could not count.
 fn count(rows: usize) -> i32 {
     i32::try_from(rows).unwrap_or(i32::MAX)
-}
-
-impl From<facade::Layout> for Layout {
-    fn from(layout: facade::Layout) -> Self {
-        match layout {
-            facade::Layout::Bool => Self::Bool,
-            facade::Layout::Int => Self::Int,
-            facade::Layout::UInt => Self::UInt,
-            facade::Layout::Float => Self::Float,
-            facade::Layout::Decimal => Self::Decimal,
-            facade::Layout::Text => Self::Text,
-            facade::Layout::Binary => Self::Binary,
-            facade::Layout::Date => Self::Date,
-            facade::Layout::Time(unit) => Self::Time { unit },
-            facade::Layout::Timestamp(unit, zoned) => Self::Timestamp { unit, zoned },
-            facade::Layout::Duration(unit) => Self::Duration { unit },
-            facade::Layout::Nested => Self::Nested,
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spiral_bindings::{self as facade, asof as parse_asof};
+use spiral_bindings::{self as facade, Asof};
 
 use crate::errors::{Cancel, Failure, run};
 use crate::options::{ClientOptions, KeyColumn, ScanRequest};
@@ -88,7 +88,7 @@ impl ClientHandle {
     ) -> Result<Arc<PlanHandle>, Failure> {
         let tables = tables.into_iter().map(facade::ScanTable::from).collect();
         run(cancel, async {
-            self.client.scan(tables, options.try_into()?, parse_asof(asof.as_deref())?).await.map(PlanHandle::new)
+            self.client.scan(tables, options.try_into()?, Asof::maybe(asof.as_deref())?).await.map(PlanHandle::new)
         })
         .await
     }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use spiral_bindings as facade;
+use spiral_bindings::{self as facade, ErrorKind};
 
 /// What a caller can do about an error.
-#[derive(Debug, Clone, Copy, uniffi::Enum)]
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The call was wrong: change the argument named in the message.
     InvalidArgument,
@@ -74,23 +75,9 @@ impl std::error::Error for Failure {}
 
 impl From<facade::Error> for Failure {
     fn from(error: facade::Error) -> Self {
-        let kind = match error.kind() {
-            facade::ErrorKind::InvalidArgument => ErrorKind::InvalidArgument,
-            facade::ErrorKind::NotFound => ErrorKind::NotFound,
-            facade::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
-            facade::ErrorKind::Conflict => ErrorKind::Conflict,
-            facade::ErrorKind::Unavailable => ErrorKind::Unavailable,
-            facade::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
-            facade::ErrorKind::Corrupt => ErrorKind::Corrupt,
-            facade::ErrorKind::Unsupported => ErrorKind::Unsupported,
-            facade::ErrorKind::OutcomeUnknown => ErrorKind::OutcomeUnknown,
-            facade::ErrorKind::Cancelled => ErrorKind::Cancelled,
-            facade::ErrorKind::LimitExceeded => ErrorKind::LimitExceeded,
-            _ => ErrorKind::Internal,
-        };
         Failure::Failed {
             details: ErrorDetails {
-                kind,
+                kind: error.kind(),
                 code: error.code().as_str().to_owned(),
                 message: error.message().to_owned(),
                 table: error.table().map(str::to_owned),

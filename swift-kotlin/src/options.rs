@@ -124,7 +124,7 @@ impl TryFrom<ScanRequest> for facade::ScanOptions {
             limit: options.limit.map(|limit| unsigned(limit, "scan options")).transpose()?,
             unordered: options.unordered,
             keys_only: options.keys_only,
-            strings: facade::StringTypes::Written,
+            strings: facade::OutputProfile::Written,
         };
         Ok(whole.between(options.begin.map(values), options.end.map(values)))
     }
@@ -218,9 +218,8 @@ pub struct Metrics {
     pub filter_time: Duration,
 }
 
-impl From<facade::Metrics> for Metrics {
-    fn from(metrics: facade::Metrics) -> Self {
-        let time = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+impl From<facade::PlanMetrics> for Metrics {
+    fn from(metrics: facade::PlanMetrics) -> Self {
         Self {
             requests: signed(metrics.requests),
             bytes: signed(metrics.bytes),
@@ -232,11 +231,11 @@ impl From<facade::Metrics> for Metrics {
             rows_read: signed(metrics.rows_read),
             rows_returned: signed(metrics.rows_returned),
             rows_merged: signed(metrics.rows_merged),
-            plan_time: time(metrics.plan_seconds),
-            fetch_time: time(metrics.fetch_seconds),
-            decode_time: time(metrics.decode_seconds),
-            merge_time: time(metrics.merge_seconds),
-            filter_time: time(metrics.filter_seconds),
+            plan_time: metrics.plan_time,
+            fetch_time: metrics.fetch_time,
+            decode_time: metrics.decode_time,
+            merge_time: metrics.merge_time,
+            filter_time: metrics.filter_time,
         }
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use futures::stream;
-use spiral_bindings::{self as facade, WriteOptions, asof as parse_asof, batch_from_rows, batches_from_ipc};
+use spiral_bindings::{self as facade, Asof, Piece, WriteOptions};
 
 use crate::errors::{Cancel, Failure, run, signed};
 use crate::options::{ColumnInfo, CommitInfo, HistoryEntry, ScanRequest, unsigned};
@@ -24,15 +22,12 @@ pub struct RowData {
     pub types: HashMap<String, String>,
 }
 
-impl RowData {
-    /// Rows as a batch for a table.
-    pub(crate) async fn batch(self, table: &facade::Table) -> facade::Result<RecordBatch> {
-        let declared = self.types.into_iter().map(|(column, name)| facade::KeyColumn::new(column, name));
-        let types = table.row_types(declared.collect()).await?;
-        let names: Vec<Arc<str>> = self.names.into_iter().map(Arc::from).collect();
+impl From<RowData> for Piece {
+    fn from(data: RowData) -> Self {
+        let declared = data.types.into_iter().map(|(column, name)| facade::KeyColumn::new(column, name));
+        let names: Vec<Arc<str>> = data.names.into_iter().map(Arc::from).collect();
         let row = |row| names.iter().cloned().zip(values(row)).collect();
-        let rows: Vec<_> = self.rows.into_iter().map(row).collect();
-        batch_from_rows(&rows, &types)
+        Self::Rows(data.rows.into_iter().map(row).collect(), declared.collect())
     }
 }
 
@@ -45,6 +40,12 @@ pub struct TableHandle {
 impl TableHandle {
     pub(crate) fn new(table: facade::Table) -> Arc<Self> {
         Arc::new(Self { table })
+    }
+
+    /// The engine's threads turn a piece into columns, not the one that polls.
+    async fn write_piece(&self, piece: Piece, push_down_nulls: bool) -> facade::Result<CommitInfo> {
+        let writing = self.table.write_pieces(piece.into(), Vec::new(), WriteOptions { push_down_nulls });
+        writing.await.map(CommitInfo::from)
     }
 }
 
@@ -67,7 +68,7 @@ impl TableHandle {
 
     /// The newest version, or an older one.
     pub async fn snapshot(&self, asof: Option<String>, cancel: Cancel) -> Result<Arc<SnapshotHandle>, Failure> {
-        run(cancel, async { self.table.snapshot(parse_asof(asof.as_deref())?).await.map(SnapshotHandle::new) }).await
+        run(cancel, async { self.table.snapshot(Asof::maybe(asof.as_deref())?).await.map(SnapshotHandle::new) }).await
     }
 
     /// Plans a scan.
@@ -78,34 +79,24 @@ impl TableHandle {
         cancel: Cancel,
     ) -> Result<Arc<PlanHandle>, Failure> {
         run(cancel, async {
-            self.table.scan(options.try_into()?, parse_asof(asof.as_deref())?).await.map(PlanHandle::new)
+            self.table.scan(options.try_into()?, Asof::maybe(asof.as_deref())?).await.map(PlanHandle::new)
         })
         .await
     }
 
     /// Upserts rows.
     pub async fn write(&self, rows: RowData, push_down_nulls: bool, cancel: Cancel) -> Result<CommitInfo, Failure> {
-        let (table, options) = (self.table.clone(), WriteOptions { push_down_nulls });
-        run(cancel, async {
-            // The engine's threads turn rows into columns, not the one that polls.
-            let batch = stream::once({
-                let table = table.clone();
-                async move { rows.batch(&table).await }
-            });
-            table.write_stream(batch, options).await.map(CommitInfo::from)
-        })
-        .await
+        run(cancel, async { self.write_piece(rows.into(), push_down_nulls).await }).await
     }
 
     /// Upserts the rows of an Arrow IPC stream or file.
     pub async fn write_ipc(&self, ipc: Vec<u8>, push_down_nulls: bool, cancel: Cancel) -> Result<CommitInfo, Failure> {
-        let write = async { self.table.write(batches_from_ipc(&ipc)?, WriteOptions { push_down_nulls }).await };
-        run(cancel, async { write.await.map(CommitInfo::from) }).await
+        run(cancel, async { self.write_piece(Piece::Ipc(ipc), push_down_nulls).await }).await
     }
 
     /// Begins a write of many pieces.
     pub fn writer(&self, push_down_nulls: bool) -> Arc<WriterHandle> {
-        WriterHandle::new(self.table.clone(), WriteOptions { push_down_nulls })
+        WriterHandle::new(&self.table, WriteOptions { push_down_nulls })
     }
 
     /// Deletes rows by their keys.
@@ -138,6 +129,12 @@ pub struct TransactionHandle {
     transaction: facade::Transaction,
 }
 
+impl TransactionHandle {
+    async fn write_piece(&self, piece: Piece, push_down_nulls: bool) -> facade::Result<()> {
+        self.transaction.write_pieces(piece.into(), Vec::new(), WriteOptions { push_down_nulls }).await
+    }
+}
+
 #[uniffi::export]
 impl TransactionHandle {
     /// Its identity.
@@ -152,18 +149,12 @@ impl TransactionHandle {
 
     /// Upserts rows.
     pub async fn write(&self, rows: RowData, push_down_nulls: bool, cancel: Cancel) -> Result<(), Failure> {
-        let table = self.transaction.table().clone();
-        run(cancel, async {
-            let batch = stream::once(async move { rows.batch(&table).await });
-            self.transaction.write_stream(batch, WriteOptions { push_down_nulls }).await
-        })
-        .await
+        run(cancel, async { self.write_piece(rows.into(), push_down_nulls).await }).await
     }
 
     /// Upserts the rows of an Arrow IPC stream or file.
     pub async fn write_ipc(&self, ipc: Vec<u8>, push_down_nulls: bool, cancel: Cancel) -> Result<(), Failure> {
-        run(cancel, async { self.transaction.write(batches_from_ipc(&ipc)?, WriteOptions { push_down_nulls }).await })
-            .await
+        run(cancel, async { self.write_piece(Piece::Ipc(ipc), push_down_nulls).await }).await
     }
 
     /// Deletes rows by their keys.

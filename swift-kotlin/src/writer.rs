@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use spiral_bindings::{self as facade, Code, Error, Feed, Piece, RowTypes, Work, WriteOptions, batches_from_ipc};
+use spiral_bindings::{self as facade, Code, Error, Feed, Piece, Work, WriteOptions};
 
 use crate::errors::{Cancel, Failure, run};
 use crate::options::CommitInfo;
@@ -11,17 +11,16 @@ use crate::table::RowData;
 /// A write whose rows come in pieces, each taken when the engine has room for it. Forgetting it writes nothing.
 #[derive(uniffi::Object)]
 pub struct WriterHandle {
-    table: facade::Table,
     feed: Feed,
     work: Mutex<Option<Work<facade::CommitInfo>>>,
 }
 
 impl WriterHandle {
-    pub(crate) fn new(table: facade::Table, options: WriteOptions) -> Arc<Self> {
-        let (feed, pieces) = Feed::new();
-        // Rows name their types themselves, each piece its own.
-        let work = table.write_stream(pieces.batches(RowTypes::default()), options);
-        Arc::new(Self { table, feed, work: Mutex::new(Some(work)) })
+    pub(crate) fn new(table: &facade::Table, options: WriteOptions) -> Arc<Self> {
+        let (feed, pieces) = Feed::split();
+        // Pieces name their types themselves, each its own.
+        let work = table.write_pieces(pieces, Vec::new(), options);
+        Arc::new(Self { feed, work: Mutex::new(Some(work)) })
     }
 }
 
@@ -29,20 +28,12 @@ impl WriterHandle {
 impl WriterHandle {
     /// Adds rows. False when the write takes no more, and `finish` will tell why.
     pub async fn write(&self, rows: RowData, cancel: Cancel) -> Result<bool, Failure> {
-        run(cancel, async { Ok(self.feed.push(Piece::Batch(rows.batch(&self.table).await?)).await) }).await
+        run(cancel, async { Ok(self.feed.push(rows.into()).await) }).await
     }
 
     /// Adds the rows of an Arrow IPC stream or file, as [`Self::write`].
     pub async fn write_ipc(&self, ipc: Vec<u8>, cancel: Cancel) -> Result<bool, Failure> {
-        run(cancel, async {
-            for batch in batches_from_ipc(&ipc)? {
-                if !self.feed.push(Piece::Batch(batch)).await {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        })
-        .await
+        run(cancel, async { Ok(self.feed.push(Piece::Ipc(ipc)).await) }).await
     }
 
     /// Commits what was added.

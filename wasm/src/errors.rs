@@ -1,13 +1,13 @@
 //! Errors as JSON, of which `errors.js` makes instances of the classes that users see.
 
 use js_sys::Reflect;
-use spiral_bindings::{Code, Error, Result, codes_json, error_json};
+use spiral_bindings::{Code, Error, Result, to_json};
 use wasm_bindgen::prelude::*;
 
 pub(crate) type Thrown<T> = std::result::Result<T, JsValue>;
 
 pub(crate) fn to_js(error: &Error) -> JsValue {
-    error_json(error).into()
+    to_json(error).into()
 }
 
 pub(crate) fn thrown<T>(result: Result<T>) -> Thrown<T> {
@@ -50,5 +50,5 @@ fn report_panics() {
 /// Every code and the name of its kind, as JSON.
 #[wasm_bindgen]
 pub fn codes() -> String {
-    codes_json()
+    to_json(&Code::table())
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use js_sys::{Array, Object, Promise, Reflect};
 use object_store::path::Path;
 use spiral_bindings::{
-    self as facade, Asof, CancelToken, ClientOptions, CommitInfo, Medium, OpenedStore, Result, ScanOptions,
-    WriteOptions, asof, columns_from_json, columns_json, commit_json, history_json, metrics_json, unpack_keys,
+    self as facade, Asof, CancelToken, ClientOptions, CommitInfo, KeyColumn, Medium, OpenedStore, Result, ScanOptions,
+    WriteOptions, to_json, unpack_keys,
 };
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -72,7 +72,7 @@ impl Client {
     #[wasm_bindgen(js_name = createTable)]
     pub fn create_table(&self, name: &str, keys: &str, exist_ok: bool, cancel: &Cancel) -> Thrown<Promise> {
         writing()?;
-        let creating = self.0.create_table(name, &thrown(columns_from_json(keys))?, exist_ok);
+        let creating = self.0.create_table(name, &thrown(KeyColumn::list_from_json(keys))?, exist_ok);
         Ok(cancel.promise(creating, |table| Ok(Table(table).into())))
     }
 
@@ -121,7 +121,7 @@ fn scan_options(options: &str, begin: Option<Vec<u8>>, end: Option<Vec<u8>>) -> 
 }
 
 fn read_asof(version: Option<String>) -> Thrown<Option<Asof>> {
-    thrown(asof(version.as_deref()))
+    thrown(Asof::maybe(version.as_deref()))
 }
 
 /// The tables of a scan under construction.
@@ -165,7 +165,7 @@ impl Table {
     /// As JSON.
     #[wasm_bindgen(js_name = keyColumns)]
     pub fn key_columns(&self) -> String {
-        columns_json(&self.0.key_columns())
+        to_json(&self.0.key_columns())
     }
 
     pub fn snapshot(&self, version: Option<String>, cancel: &Cancel) -> Thrown<Promise> {
@@ -189,13 +189,8 @@ impl Table {
     /// `types` are columns as JSON.
     pub fn write(&self, source: &Source, types: &str, push_down_nulls: bool, cancel: &Cancel) -> Thrown<Promise> {
         writing()?;
-        let (table, pieces) = (self.0.clone(), thrown(source.pieces())?);
-        let types = thrown(columns_from_json(types))?;
-        let write = async move {
-            let batches = pieces.batches(table.row_types(types).await?);
-            table.write_stream(batches, WriteOptions { push_down_nulls }).await
-        };
-        Ok(cancel.promise(write, commit))
+        let (pieces, types) = (thrown(source.0.pieces())?, thrown(KeyColumn::list_from_json(types))?);
+        Ok(cancel.promise(self.0.write_pieces(pieces, types, WriteOptions { push_down_nulls }), commit))
     }
 
     /// `keys` are packed.
@@ -212,7 +207,7 @@ impl Table {
 
     /// As JSON.
     pub fn history(&self, limit: usize, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.history(limit), |entries| Ok(history_json(&entries).into()))
+        cancel.promise(self.0.history(limit), |entries| Ok(to_json(&entries).into()))
     }
 
     pub fn transaction(&self) -> Thrown<Transaction> {
@@ -226,7 +221,7 @@ fn plan(plan: facade::Plan) -> Result<JsValue> {
 }
 
 fn commit(info: CommitInfo) -> Result<JsValue> {
-    Ok(commit_json(&info).into())
+    Ok(to_json(&info).into())
 }
 
 #[wasm_bindgen]
@@ -246,7 +241,7 @@ impl Snapshot {
 
     /// As JSON.
     pub fn columns(&self, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.columns(), |columns| Ok(columns_json(&columns).into()))
+        cancel.promise(self.0.columns(), |columns| Ok(to_json(&columns).into()))
     }
 
     /// `options` is JSON, `begin` and `end` are packed keys.
@@ -268,7 +263,7 @@ pub struct Plan(facade::Plan);
 impl Plan {
     /// As JSON.
     pub fn columns(&self) -> String {
-        columns_json(&self.0.columns())
+        to_json(&self.0.columns())
     }
 
     pub fn explain(&self) -> String {
@@ -277,7 +272,7 @@ impl Plan {
 
     /// As JSON.
     pub fn metrics(&self) -> String {
-        metrics_json(&self.0.metrics())
+        to_json(&self.0.metrics())
     }
 
     pub fn batches(&self) -> Batches {
@@ -337,13 +332,8 @@ impl Transaction {
     /// `types` are columns as JSON.
     pub fn write(&self, source: &Source, types: &str, push_down_nulls: bool, cancel: &Cancel) -> Thrown<Promise> {
         writing()?;
-        let (transaction, pieces) = (self.0.clone(), thrown(source.pieces())?);
-        let types = thrown(columns_from_json(types))?;
-        let write = async move {
-            let batches = pieces.batches(transaction.table().row_types(types).await?);
-            transaction.write_stream(batches, WriteOptions { push_down_nulls }).await
-        };
-        Ok(cancel.promise(write, nothing))
+        let (pieces, types) = (thrown(source.0.pieces())?, thrown(KeyColumn::list_from_json(types))?);
+        Ok(cancel.promise(self.0.write_pieces(pieces, types, WriteOptions { push_down_nulls }), nothing))
     }
 
     /// `keys` are packed.

@@ -1,7 +1,7 @@
 //! Roots of tables.
 
 use pyo3::prelude::*;
-use spiral_bindings::{ClientOptions, KeyColumn, ScanTable, asof as parse_asof};
+use spiral_bindings::{Asof, ClientOptions, KeyColumn, ScanTable};
 
 use crate::ending::detached;
 use crate::errors::OrRaise;
@@ -101,7 +101,7 @@ impl Client {
     ) -> PyResult<Plan> {
         let client = self.handle.get(py)?;
         let options = scan_options(py, options, begin, end)?;
-        let asof = parse_asof(asof).or_raise(py)?;
+        let asof = Asof::maybe(asof).or_raise(py)?;
         let tables = tables.into_iter().map(|(name, source)| source.under(py, name)).collect::<PyResult<_>>()?;
         wait(py, move || client.scan(tables, options, asof)).map(Plan::new)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyField, PyRecordBatch, PySchema};
-use spiral_bindings::ScanOptions;
+use spiral_bindings::{ScanOptions, to_json};
 
 use crate::ending::detached;
 use crate::errors::OrRaise;
@@ -82,7 +82,7 @@ impl Plan {
 impl Plan {
     /// The versions that it reads, one of each table.
     fn snapshots(&self, py: Python<'_>) -> PyResult<Vec<Snapshot>> {
-        Ok(self.handle.get(py)?.snapshots().iter().cloned().map(Snapshot::new).collect())
+        Ok(self.handle.get(py)?.snapshots().into_iter().map(Snapshot::new).collect())
     }
 
     fn schema(&self, py: Python<'_>) -> PyResult<PySchema> {
@@ -103,8 +103,7 @@ impl Plan {
 
     /// As JSON.
     fn metrics(&self, py: Python<'_>) -> PyResult<String> {
-        let metrics = self.handle.get(py)?.metrics();
-        serde_json::to_string(&metrics).map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
+        Ok(to_json(&self.handle.get(py)?.metrics()))
     }
 
     fn batches(&self, py: Python<'_>) -> PyResult<Batches> {

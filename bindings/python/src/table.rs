@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3_arrow::{PyRecordBatch, PySchema};
-use spiral_bindings::{CommitInfo, HistoryEntry, WriteOptions, asof as parse_asof};
+use spiral_bindings::{Asof, CommitInfo, HistoryEntry, WriteOptions};
 
 use crate::errors::OrRaise;
 use crate::handle::Handle;
@@ -47,7 +47,7 @@ impl Table {
 
     fn snapshot(&self, py: Python<'_>, asof: Option<&str>) -> PyResult<Snapshot> {
         let table = self.handle.get(py)?;
-        let asof = parse_asof(asof).or_raise(py)?;
+        let asof = Asof::maybe(asof).or_raise(py)?;
         wait(py, move || table.snapshot(asof)).map(Snapshot::new)
     }
 

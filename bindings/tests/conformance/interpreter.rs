@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatch;
 use serde_json::Value as Json;
 use spiral_bindings::{
-    Asof, CancelToken, Client, ClientOptions, CommitInfo, Error, KeyBounds, KeyColumn, Plan, Result, RowTypes,
-    ScanOptions, ScanTable, StringTypes, Table, Transaction, Value, WriteOptions, batch_from_rows, key_batch,
-    rows_from_batch, type_text,
+    Asof, CancelToken, Client, ClientOptions, CommitInfo, Error, KeyBounds, KeyColumn, OutputProfile, Plan, Result,
+    RowTypes, ScanOptions, ScanTable, Table, Transaction, Value, WriteOptions, batch_from_rows, rows_from_batch,
+    type_text,
 };
 
 use super::values::{self, keys, parts, read, row, same};
@@ -195,12 +195,9 @@ impl Run {
     }
 
     async fn batch(&self, table: &Table, step: &Json, turn: Option<usize>) -> Result<RecordBatch> {
-        let mut types: RowTypes = table.snapshot(None).await?.row_types().await?;
-        if let Some(declared) = step["types"].as_object() {
-            for (column, name) in declared {
-                types.declare(column, name.as_str().unwrap())?;
-            }
-        }
+        let declared = step["types"].as_object().into_iter().flatten();
+        let declared = declared.map(|(column, name)| KeyColumn::new(column, name.as_str().unwrap())).collect();
+        let types = RowTypes::of_table(table.engine().clone(), declared).await?;
         let rows: Vec<_> = step["rows"].as_array().unwrap().iter().map(|json| row(json, turn)).collect();
         batch_from_rows(&rows, &types)
     }
@@ -211,8 +208,7 @@ impl Run {
     }
 
     async fn delete(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
-        let keys = self.table(step).key_batch(&keys(&step["keys"], turn))?;
-        version(self.table(step).delete(vec![keys]).await)
+        version(self.table(step).delete_keys(&keys(&step["keys"], turn)).await)
     }
 
     async fn transaction(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
@@ -223,10 +219,7 @@ impl Run {
                 "write" => {
                     transaction.write(vec![self.batch(table, inner, turn).await?], write_options(inner)).await?;
                 }
-                "delete" => {
-                    let keys = table.key_batch(&keys(&inner["keys"], turn))?;
-                    transaction.delete(vec![keys]).await?;
-                }
+                "delete" => transaction.delete_keys(&keys(&inner["keys"], turn)).await?,
                 "delete_where" => transaction.delete_where(inner["where"].as_str().unwrap()).await?,
                 other => panic!("{other} is no step of a transaction"),
             }
@@ -255,7 +248,7 @@ impl Run {
             limit: step["limit"].as_u64(),
             unordered: false,
             keys_only: step["keys_only"].as_bool().unwrap_or(false),
-            strings: StringTypes::Written,
+            strings: OutputProfile::Written,
         }
     }
 
@@ -287,7 +280,7 @@ impl Run {
 
     async fn take(&self, step: &Json, turn: Option<usize>) -> Result<Returned> {
         let plan = self.plan(step, turn).await?;
-        let taken = plan.take(key_batch(&plan.key_schema(), &keys(&step["keys"], turn))?).await?;
+        let taken = plan.take_keys(&keys(&step["keys"], turn)).await?;
         let positions = Some(taken.positions.values().to_vec());
         Ok(Returned::Rows { columns: columns_of(&plan), rows: values_of(&taken.rows)?, positions })
     }

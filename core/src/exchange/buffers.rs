@@ -32,11 +32,22 @@ pub enum Layout {
     /// Days since 1970-01-01, as 64-bit integers.
     Date,
     /// Times of day, as 64-bit integers.
-    Time(TimeUnit),
-    /// Since 1970, as 64-bit integers; in UTC when the column has a zone, which the second part tells.
-    Timestamp(TimeUnit, bool),
-    /// Spans, as 64-bit integers.
-    Duration(TimeUnit),
+    Time {
+        /// Their unit.
+        unit: TimeUnit,
+    },
+    /// Moments since 1970, as 64-bit integers.
+    Timestamp {
+        /// Their unit.
+        unit: TimeUnit,
+        /// Whether the column has a zone; they are then in UTC.
+        zoned: bool,
+    },
+    /// Spans of time, as 64-bit integers.
+    Duration {
+        /// Their unit.
+        unit: TimeUnit,
+    },
     /// Lists, structs, maps and intervals, which have no buffers but single values.
     Nested,
 }
@@ -98,9 +109,9 @@ pub fn column_buffers(array: &ArrayRef) -> Result<ColumnBuffers> {
             let days = raw.as_primitive::<Int64Type>().values().iter().map(|millis| millis.div_euclid(86_400_000));
             of(Layout::Date, days.flat_map(i64::to_ne_bytes).collect())
         }
-        DataType::Time32(unit) | DataType::Time64(unit) => ints(Layout::Time(*unit))?,
-        DataType::Timestamp(unit, zone) => ints(Layout::Timestamp(*unit, zone.is_some()))?,
-        DataType::Duration(unit) => ints(Layout::Duration(*unit))?,
+        DataType::Time32(unit) | DataType::Time64(unit) => ints(Layout::Time { unit: *unit })?,
+        DataType::Timestamp(unit, zone) => ints(Layout::Timestamp { unit: *unit, zoned: zone.is_some() })?,
+        DataType::Duration(unit) => ints(Layout::Duration { unit: *unit })?,
         DataType::Utf8 => {
             let text = array.as_string::<i32>();
             texts(Layout::Text, text.offsets(), text.value_data())

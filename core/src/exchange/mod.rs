@@ -7,8 +7,11 @@
 
 mod buffers;
 mod build;
+mod columns;
+mod feed;
 mod infer;
 mod ipc;
+mod json;
 mod keys;
 mod moments;
 mod names;
@@ -25,7 +28,11 @@ mod tests;
 
 pub use buffers::{ColumnBuffers, Layout, column_buffers};
 pub use build::array_from_values;
+pub use columns::{ColumnInfo, KeyColumn};
+pub use feed::{Feed, Piece, Pieces};
 pub use ipc::{batches_from_ipc, batches_to_ipc};
+pub(crate) use json::moment;
+pub use json::{from_json, to_json};
 pub use keys::{KeyBounds, key_batch};
 pub use names::{type_from_text, type_text};
 pub use pack::pack_column;

@@ -7,11 +7,13 @@ use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use super::build::array_from_values;
+use super::columns::KeyColumn;
 use super::infer::infer;
 use super::names::type_from_text;
 use super::read::values_from_array;
 use super::value::Value;
 use crate::Result;
+use crate::table::Table;
 
 /// Named values.
 pub type Row = Vec<(Arc<str>, Value)>;
@@ -26,6 +28,23 @@ impl RowTypes {
     /// The types of a schema.
     pub fn new(schema: &Schema) -> Self {
         Self { fields: schema.fields().iter().map(|field| (field.name().clone(), Arc::clone(field))).collect() }
+    }
+
+    /// The types of a table's newest version, then the declared ones.
+    ///
+    /// # Errors
+    /// `InvalidExpression` for what is no type, the store's codes.
+    pub async fn of_table(table: Table, declared: Vec<KeyColumn>) -> Result<Self> {
+        Self::new(&*table.refresh().await?.schema().await?).declaring(&declared)
+    }
+
+    /// These types, then the declared ones.
+    ///
+    /// # Errors
+    /// As [`RowTypes::declare`].
+    pub fn declaring(mut self, declared: &[KeyColumn]) -> Result<Self> {
+        declared.iter().try_for_each(|column| self.declare(&column.name, &column.data_type))?;
+        Ok(self)
     }
 
     /// Names the type of a column that does not exist yet.

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use prost::Message;
+use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
 
 /// What a commit did, for people: listed by the history of a table, never needed to read data.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, Serialize)]
 pub struct Summary {
     /// One word per operation: `create`, `write`, `delete`, `fold`; in the catalog `create`, `rename`, `drop`.
     #[prost(string, repeated, tag = "1")]

@@ -4,14 +4,19 @@
 //! newest tree and a stretch of the log, however long ago it is.
 
 use std::ops::Range;
+use std::str::FromStr;
 
+use arrow_array::timezone::Tz;
+use arrow_cast::parse::string_to_datetime;
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::open::replay;
 use super::state::State;
 use super::{Commit, Summary, VersionedMap, decode};
 use crate::error::{Code, Error, Result};
-use crate::log::{CheckpointRef, LogRecord};
+use crate::exchange::moment;
+use crate::log::{CheckpointRef, LogRecord, TxnId};
 use crate::tree::Query;
 
 /// Sections of every map that its owner leaves alone.
@@ -27,17 +32,51 @@ pub enum Asof {
     Timestamp(i64),
 }
 
+impl Asof {
+    /// What a text names, if there is one.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when it is neither a version number nor an RFC 3339 time.
+    pub fn maybe(text: Option<&str>) -> Result<Option<Self>> {
+        text.map(str::parse).transpose()
+    }
+}
+
+/// Reads a version number or an RFC 3339 time.
+impl FromStr for Asof {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if let Ok(version) = text.parse() {
+            return Ok(Self::Version(version));
+        }
+        string_to_datetime(&"+00:00".parse::<Tz>()?, text).map(|time| Self::Timestamp(time.timestamp_micros())).map_err(
+            |_| {
+                let message = format!("{text:?} is neither a version nor a time like 2026-01-31T12:00:00Z");
+                Error::new(Code::InvalidArgument, message)
+            },
+        )
+    }
+}
+
 /// A line of a table's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryEntry {
     /// The version.
     pub version: u64,
     /// When it was committed, in microseconds since 1970.
+    #[serde(serialize_with = "moment")]
     pub timestamp: i64,
     /// Identity of the transaction.
-    pub txn: crate::log::TxnId,
+    #[serde(rename = "transaction", serialize_with = "as_text")]
+    pub txn: TxnId,
     /// What it did.
+    #[serde(flatten)]
     pub summary: Summary,
+}
+
+fn as_text<S: serde::Serializer>(txn: &TxnId, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(txn)
 }
 
 /// The key of the checkpoint of a version.

@@ -4,6 +4,7 @@
 //! the same code runs on a single thread, on a thread pool, under tokio, on the JavaScript event loop, and under a
 //! seeded simulator that replays a failure exactly.
 
+mod cancel;
 mod combinators;
 mod current_thread;
 mod handle;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 
+pub use cancel::CancelToken;
 pub use combinators::{Elapsed, timeout, yield_now};
 pub use current_thread::CurrentThread;
 pub use host::Host;

@@ -3,44 +3,52 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::store::MeterSnapshot;
 
-/// Time by stage, summed over parallel work.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StageTimes {
-    /// Reading metadata and choosing runs.
-    pub plan: Duration,
-    /// Waiting for the store.
-    pub fetch: Duration,
-    /// Decoding blocks.
-    pub decode: Duration,
-    /// Merging overlapping runs.
-    pub merge: Duration,
-    /// Deciding filters.
-    pub filter: Duration,
-}
-
-/// Counts of one plan and the streams made from it.
-#[derive(Debug, Clone, Copy, Default)]
+/// What one plan and the streams made from it cost so far. Times are summed over parallel work; as JSON they are seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct PlanMetrics {
-    /// Requests, bytes and rounds, planning included.
-    pub store: MeterSnapshot,
-    /// Runs that overlap the key ranges.
+    /// Read requests sent to the store, planning included.
+    pub requests: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Dependent rounds of requests: what a far client waits for.
+    pub rounds: u64,
+    /// Sorted runs that overlap the key ranges.
     pub runs: u64,
     /// Fragments that hold columns of the scan in the key ranges.
     pub fragments: u64,
-    /// Row stripes that were considered.
+    /// Row stripes considered.
     pub stripes: u64,
     /// Row stripes that statistics excluded.
     pub stripes_pruned: u64,
-    /// Rows whose filter was decided or that were read without one.
+    /// Rows whose filter was decided, or that were read without one.
     pub rows_read: u64,
-    /// Rows of the result.
+    /// Rows returned.
     pub rows_returned: u64,
     /// Rows of overlapping runs that were merged.
     pub rows_merged: u64,
-    /// Time by stage.
-    pub times: StageTimes,
+    /// Time spent planning: reading metadata and choosing runs.
+    #[serde(rename = "plan_seconds", serialize_with = "seconds")]
+    pub plan_time: Duration,
+    /// Time waiting for the store.
+    #[serde(rename = "fetch_seconds", serialize_with = "seconds")]
+    pub fetch_time: Duration,
+    /// Time decoding.
+    #[serde(rename = "decode_seconds", serialize_with = "seconds")]
+    pub decode_time: Duration,
+    /// Time merging.
+    #[serde(rename = "merge_seconds", serialize_with = "seconds")]
+    pub merge_time: Duration,
+    /// Time deciding filters.
+    #[serde(rename = "filter_seconds", serialize_with = "seconds")]
+    pub filter_time: Duration,
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
 }
 
 macro_rules! counters {
@@ -71,7 +79,9 @@ impl Counters {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let time = |counter: &AtomicU64| Duration::from_nanos(get(counter));
         PlanMetrics {
-            store,
+            requests: store.gets,
+            bytes: store.bytes_read,
+            rounds: store.rounds,
             runs: get(&self.runs),
             fragments: get(&self.fragments),
             stripes: get(&self.stripes),
@@ -79,13 +89,11 @@ impl Counters {
             rows_read: get(&self.rows_read),
             rows_returned: get(&self.rows_returned),
             rows_merged: get(&self.rows_merged),
-            times: StageTimes {
-                plan: time(&self.plan_nanos),
-                fetch: time(&self.fetch_nanos),
-                decode: time(&self.decode_nanos),
-                merge: time(&self.merge_nanos),
-                filter: time(&self.filter_nanos),
-            },
+            plan_time: time(&self.plan_nanos),
+            fetch_time: time(&self.fetch_nanos),
+            decode_time: time(&self.decode_nanos),
+            merge_time: time(&self.merge_nanos),
+            filter_time: time(&self.filter_nanos),
         }
     }
 }

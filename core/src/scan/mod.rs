@@ -16,13 +16,16 @@ mod merged;
 mod metrics;
 mod morsel;
 mod names;
+mod options;
 mod overlap;
 mod parts;
 mod plan;
 mod prefetch;
+mod reader;
 mod resolve;
 mod source;
 mod take;
+mod version;
 
 use std::sync::Arc;
 
@@ -33,11 +36,14 @@ pub(crate) use gather::physical;
 pub(crate) use keys::read_keys;
 pub(crate) use merge::{Stretch, merge};
 pub(crate) use merged::{MergeKey, Merged};
-pub use metrics::{PlanMetrics, StageTimes};
+pub use metrics::PlanMetrics;
+pub use options::ScanOptions;
 pub use plan::Plan;
+pub use reader::Reader;
 pub(crate) use resolve::{Holds, Segment, pick, pick_keys};
 pub(crate) use source::presence_field;
 pub use take::Taken;
+pub use version::ScanSource;
 
 use self::names::Members;
 use crate::error::Result;
@@ -121,8 +127,8 @@ impl Scan {
     /// Reads only these columns, groups and tables, in this order.
     pub fn select(self, paths: impl IntoIterator<Item = ColumnPath>) -> Self {
         self.project(paths.into_iter().map(|path| {
-            let names: Vec<String> = path.names().iter().map(ToString::to_string).collect();
-            (path, column(names))
+            let whole = whole(&path);
+            (path, whole)
         }))
     }
 
@@ -179,4 +185,9 @@ impl Scan {
     pub async fn plan(&self) -> Result<Plan> {
         Plan::new(self).await
     }
+}
+
+/// What stands at a path: a column, or a group with all its columns.
+fn whole(path: &ColumnPath) -> Expr {
+    column(path.names().iter().map(ToString::to_string).collect::<Vec<_>>())
 }

@@ -19,8 +19,9 @@ use super::source::{Body, Sources};
 use super::{BatchStream, Scan};
 use crate::error::Result;
 use crate::key::KeySchema;
-use crate::runtime::RuntimeExt;
+use crate::runtime::{RuntimeExt, RuntimeRef};
 use crate::store::{Meter, MeterSnapshot};
+use crate::table::Snapshot;
 
 /// An executable scan. Clones are the same plan.
 #[derive(Clone)]
@@ -85,6 +86,15 @@ impl Plan {
     /// The key columns of the table.
     pub fn key_schema(&self) -> &KeySchema {
         &self.context.schema
+    }
+
+    /// The versions that it reads, one of each table.
+    pub fn snapshots(&self) -> impl Iterator<Item = &Snapshot> {
+        self.members.iter().map(|member| &member.snapshot)
+    }
+
+    pub(super) fn runtime(&self) -> &RuntimeRef {
+        &self.context.runtime
     }
 
     /// Pieces of work that are begun before the first of them is done.

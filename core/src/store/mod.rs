@@ -9,6 +9,7 @@ mod coalesce;
 mod failure;
 #[cfg(any(test, feature = "simulation"))]
 pub mod faulty;
+mod medium;
 mod meter;
 mod proof;
 mod read;
@@ -29,8 +30,10 @@ use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, P
 
 pub use cache::{BlockKey, ByteCache, CacheConfig, CacheStats, CachesConfig, Weigh};
 pub use coalesce::Coalesce;
+pub use medium::Medium;
 pub use meter::{Meter, MeterSnapshot};
 pub use proof::prove_put_if_absent;
+pub use redact::without_secrets;
 pub use retry::RetryPolicy;
 pub use upload::Upload;
 

@@ -82,9 +82,30 @@ fn redact_word(word: &str) -> String {
     word
 }
 
+/// A URL without user, password, query and fragment, to be shown.
+pub fn without_secrets(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
+            let host = host.rsplit('@').next().unwrap_or_default();
+            path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
+        }
+        None => plain.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        assert_eq!(without_secrets("https://ada:pw@host:80/a/b?sig=1#x"), "https://host:80/a/b");
+        assert_eq!(without_secrets("s3://bucket/a"), "s3://bucket/a");
+        assert_eq!(without_secrets("/tmp/a@b"), "/tmp/a@b");
+        assert_eq!(without_secrets("memory:"), "memory:");
+    }
 
     #[test]
     fn queries_and_user_information_disappear() {

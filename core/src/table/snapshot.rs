@@ -67,6 +67,17 @@ impl Snapshot {
 }
 
 impl Table {
+    /// The newest version, which is looked for on the store, or an older one.
+    ///
+    /// # Errors
+    /// As [`Table::refresh`] and [`Table::snapshot_asof`].
+    pub async fn snapshot_at(&self, asof: Option<Asof>) -> Result<Snapshot> {
+        match asof {
+            None => self.refresh().await,
+            Some(asof) => self.snapshot_asof(asof).await,
+        }
+    }
+
     /// The table as of a version or a time.
     ///
     /// # Errors

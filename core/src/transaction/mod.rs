@@ -11,13 +11,15 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use futures::{Stream, StreamExt};
+use serde::{Deserialize, Serialize};
 
 use self::changes::Proposal;
 use self::ingest::{Ingest, IngestOptions, InputColumn, same_kind, type_mismatch};
 use self::pending::{Pending, PendingRows};
 use crate::error::Result;
+use crate::exchange::moment;
 use crate::expr::Expr;
-use crate::fragment::WriteOptions;
+use crate::fragment;
 use crate::log::TxnId;
 use crate::table::records::{ColumnRecord, decode};
 use crate::table::{self, Names, Snapshot, Table};
@@ -35,17 +37,19 @@ pub struct Transaction {
 }
 
 /// A committed transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CommitInfo {
     /// The version it made.
     pub version: u64,
     /// When, in microseconds since 1970.
+    #[serde(serialize_with = "moment")]
     pub timestamp: i64,
 }
 
 /// How a write treats its input.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct WriteMode {
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WriteOptions {
     /// A null struct becomes null leaves; otherwise it is an error, since a group is never null.
     pub push_down_nulls: bool,
 }
@@ -96,16 +100,16 @@ impl Transaction {
     /// # Errors
     /// `MissingKeyColumn`, `NullKey`, `KeyTooLong`, `DuplicateKey`, `TypeMismatch`, `NullStruct`, `InvalidName`,
     /// `UnsupportedType`; the input's own errors; the store's codes. The transaction can go on without the operation.
-    pub async fn write<S>(&mut self, batches: S, mode: WriteMode) -> Result<()>
+    pub async fn write<S>(&mut self, batches: S, options: WriteOptions) -> Result<()>
     where
         S: Stream<Item = Result<RecordBatch>> + Send,
     {
         self.begin().await?;
         let options = IngestOptions {
             run_bytes: self.table.options().partition_max_bytes,
-            push_down_nulls: mode.push_down_nulls,
+            push_down_nulls: options.push_down_nulls,
             repeated_keys: false,
-            layout: WriteOptions::default(),
+            layout: fragment::WriteOptions::default(),
         };
         let schema = self.table.key_schema().clone();
         let mut ingest = Ingest::new(self.table.store(), self.names(), schema, options);
@@ -189,17 +193,34 @@ impl Table {
     }
 
     /// Upserts rows in a transaction of their own; see [`Transaction::write`].
-    pub async fn write<S>(&self, batches: S, mode: WriteMode) -> Result<CommitInfo>
+    pub async fn write<S>(&self, batches: S, options: WriteOptions) -> Result<CommitInfo>
     where
         S: Stream<Item = Result<RecordBatch>> + Send,
     {
         let mut transaction = self.transaction();
-        transaction.write(batches, mode).await?;
+        transaction.write(batches, options).await?;
         transaction.commit().await
     }
 
     /// Upserts one batch in a transaction of its own.
     pub async fn write_batch(&self, batch: RecordBatch) -> Result<CommitInfo> {
-        self.write(futures::stream::iter([Ok(batch)]), WriteMode::default()).await
+        self.write(futures::stream::iter([Ok(batch)]), WriteOptions::default()).await
+    }
+
+    /// Deletes rows by key in a transaction of their own; see [`Transaction::delete`].
+    pub async fn delete<S>(&self, keys: S) -> Result<CommitInfo>
+    where
+        S: Stream<Item = Result<RecordBatch>> + Send,
+    {
+        let mut transaction = self.transaction();
+        transaction.delete(keys).await?;
+        transaction.commit().await
+    }
+
+    /// Deletes the rows that a filter selects, in a transaction of their own.
+    pub async fn delete_where(&self, filter: Expr) -> Result<CommitInfo> {
+        let mut transaction = self.transaction();
+        transaction.delete_where(filter);
+        transaction.commit().await
     }
 }

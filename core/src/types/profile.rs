@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_schema::{DataType, Field, FieldRef};
+use serde::{Deserialize, Serialize};
 
 use super::{from_storage, to_storage};
 use crate::error::Result;
 
-/// Which layouts a consumer of record batches understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// Which layouts of strings, binaries and lists a consumer of record batches understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OutputProfile {
     /// The types that were written.
     #[default]
     Written,
     /// No view types, for consumers that predate them: string and binary views become plain strings and binary, list
     /// views become lists, at any depth.
+    #[serde(rename = "plain")]
     PlainStrings,
     /// Views for all strings and binary, which a scan produces without copying, at any depth.
     Views,

@@ -146,8 +146,7 @@ impl Spiral {
             drain(&plan, &mut |_| ()).await;
             plan.metrics()
         });
-        let store = &metrics.store;
-        println!("  {:?}, {} requests, {} bytes", metrics.times, store.requests(), store.bytes_read);
+        println!("  {metrics:?}");
     }
 
     pub(crate) fn take(&self, keys: &RecordBatch, sink: Sink<'_>) {

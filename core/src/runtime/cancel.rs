@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::channel::oneshot;
 use futures::future::{Either, FutureExt, Shared, select};
-use spiral_core::{Code, Error, Result};
+
+use crate::error::{Code, Error, Result};
 
 /// Cancels every operation that it guards, at once and for ever. Clones are the same token.
 #[derive(Clone)]

@@ -1,10 +1,6 @@
 //! What kind of place a store is.
 
-use std::sync::Arc;
-
-use object_store::ObjectStore;
-use object_store::path::Path;
-use spiral_core::store::{Coalesce, StorePolicy};
+use super::{Coalesce, StorePolicy};
 
 /// What kind of place a store is; decides how requests are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +25,4 @@ impl Medium {
         };
         StorePolicy { coalesce, ranges_at_once, ..StorePolicy::default() }
     }
-}
-
-/// A store and the folder in it that a URL names.
-pub struct OpenedStore {
-    /// The store.
-    pub objects: Arc<dyn ObjectStore>,
-    /// The folder.
-    pub root: Path,
-    /// What kind of place it is.
-    pub medium: Medium,
 }
