@@ -138,12 +138,8 @@ impl Client {
     /// # Errors
     /// `InvalidName`, `InvalidKeySchema`, `TableExists`, `UnsafeStore`, `ReadOnly`, `CommitUnknown`, the store's codes.
     pub fn create_table(&self, name: &str, keys: &[KeyColumn], exist_ok: bool) -> Work<Table> {
-        let prepared = name.parse::<TableName>().and_then(|parsed| Ok((parsed, KeyColumn::schema(keys)?)));
-        let catalog = self.root.catalog.clone();
-        self.handle(name, async move {
-            let (name, keys) = prepared?;
-            catalog.create_table(&name, keys, exist_ok).await
-        })
+        let (catalog, parsed, keys) = (self.root.catalog.clone(), name.parse(), KeyColumn::schema(keys));
+        self.handle(name, async move { catalog.create_table(&parsed?, keys?, exist_ok).await })
     }
 
     /// Opens a table. What is read from it then is its newest version.
@@ -188,11 +184,10 @@ impl Client {
     /// `InvalidName`; `TableNotFound`; `TableExists` when the new name is taken; `CommitConflict` when another writer
     /// renamed or dropped the table at the same time; `ReadOnly`, `CommitUnknown`, the store's codes.
     pub fn rename_table(&self, name: &str, new_name: &str) -> Work<()> {
-        let names = name.parse::<TableName>().and_then(|from| Ok((from.renamed(new_name)?, from)));
-        let catalog = self.root.catalog.clone();
+        let (catalog, parsed, to) = (self.root.catalog.clone(), name.parse::<TableName>(), new_name.to_owned());
         Subject::new(self, name).start(async move {
-            let (to, from) = names?;
-            catalog.rename_table(&from, &to).await
+            let from = parsed?;
+            catalog.rename_table(&from, &from.renamed(&to)?).await
         })
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
+use serde::Serialize;
+use spiral_core::exchange::to_json;
 use spiral_core::runtime::RuntimeExt;
 use spiral_core::{Error, Result};
 
@@ -29,12 +31,19 @@ impl<T> Future for Work<T> {
 
 impl<T: 'static> Work<T> {
     /// Turns the result into another one, on the side of whoever waits for it.
-    pub(crate) fn map_ok<U>(self, map: impl FnOnce(T) -> U + Send + 'static) -> Work<U>
+    pub fn map_ok<U>(self, map: impl FnOnce(T) -> U + Send + 'static) -> Work<U>
     where
         U: 'static,
     {
         let Self { result, _client } = self;
         Work { result: Box::pin(async move { result.await.map(map) }), _client }
+    }
+}
+
+impl<T: Serialize + 'static> Work<T> {
+    /// The result as JSON; see [`to_json`].
+    pub fn json(self) -> Work<String> {
+        self.map_ok(|result| to_json(&result))
     }
 }
 

@@ -44,20 +44,17 @@ impl Client {
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, Table>> {
         let keys = KeyColumn::list_from_json(&keys).map_err(thrown)?;
-        let creating = self.held.get()?.create_table(&name, &keys, exist_ok);
-        cancel.promise(env, async move { creating.await.map(Table::new) })
+        cancel.promise(env, self.held.get()?.create_table(&name, &keys, exist_ok).map_ok(Table::new))
     }
 
     #[napi]
     pub fn table<'env>(&self, env: &'env Env, name: String, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Table>> {
-        let opening = self.held.get()?.table(&name);
-        cancel.promise(env, async move { opening.await.map(Table::new) })
+        cancel.promise(env, self.held.get()?.table(&name).map_ok(Table::new))
     }
 
     #[napi]
     pub fn table_at_root<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, Table>> {
-        let opening = self.held.get()?.table_at_root();
-        cancel.promise(env, async move { opening.await.map(Table::new) })
+        cancel.promise(env, self.held.get()?.table_at_root().map_ok(Table::new))
     }
 
     /// `options` is JSON, `begin` and `end` are packed keys.
@@ -72,8 +69,7 @@ impl Client {
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, Plan>> {
         let options = ScanOptions::packed(&options, begin.as_deref(), end.as_deref()).map_err(thrown)?;
-        let planning = self.held.get()?.scan(tables.list.clone(), options, tables.asof);
-        cancel.promise(env, async move { planning.await.map(Plan::new) })
+        cancel.promise(env, self.held.get()?.scan(tables.list.clone(), options, tables.asof).map_ok(Plan::new))
     }
 
     #[napi]

@@ -83,17 +83,15 @@ impl Table {
         push_down_nulls: bool,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, String>> {
-        let types = KeyColumn::list_from_json(&types).map_err(thrown)?;
-        let writing =
-            self.held.get()?.write_pieces(source.0.pieces().map_err(thrown)?, types, WriteOptions { push_down_nulls });
-        cancel.promise(env, async move { Ok(to_json(&writing.await?)) })
+        let (pieces, types) = (source.0.pieces().map_err(thrown)?, KeyColumn::list_from_json(&types).map_err(thrown)?);
+        let options = WriteOptions { push_down_nulls };
+        cancel.promise(env, self.held.get()?.write_pieces(pieces, types, options).json())
     }
 
     /// `keys` are packed.
     #[napi]
     pub fn delete<'env>(&self, env: &'env Env, keys: &[u8], cancel: &Cancel) -> napi::Result<PromiseRaw<'env, String>> {
-        let deleting = self.held.get()?.delete_keys(&unpack_keys(keys).map_err(thrown)?);
-        cancel.promise(env, async move { Ok(to_json(&deleting.await?)) })
+        cancel.promise(env, self.held.get()?.delete_keys(&unpack_keys(keys).map_err(thrown)?).json())
     }
 
     #[napi]
@@ -103,14 +101,12 @@ impl Table {
         filter: String,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, String>> {
-        let deleting = self.held.get()?.delete_where(&filter);
-        cancel.promise(env, async move { Ok(to_json(&deleting.await?)) })
+        cancel.promise(env, self.held.get()?.delete_where(&filter).json())
     }
 
     #[napi]
     pub fn history<'env>(&self, env: &'env Env, limit: u32, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, String>> {
-        let reading = self.held.get()?.history(usize::try_from(limit).unwrap_or(usize::MAX));
-        cancel.promise(env, async move { Ok(to_json(&reading.await?)) })
+        cancel.promise(env, self.held.get()?.history(usize::try_from(limit).unwrap_or(usize::MAX)).json())
     }
 
     #[napi]
@@ -143,8 +139,7 @@ impl Snapshot {
 
     #[napi]
     pub fn columns<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, String>> {
-        let reading = self.held.get()?.columns();
-        cancel.promise(env, async move { Ok(to_json(&reading.await?)) })
+        cancel.promise(env, self.held.get()?.columns().json())
     }
 
     /// `options` is JSON, `begin` and `end` are packed keys.
@@ -190,11 +185,8 @@ impl Transaction {
         push_down_nulls: bool,
         cancel: &Cancel,
     ) -> napi::Result<PromiseRaw<'env, ()>> {
-        let types = KeyColumn::list_from_json(&types).map_err(thrown)?;
-        cancel.promise(
-            env,
-            self.held.get()?.write_pieces(source.0.pieces().map_err(thrown)?, types, WriteOptions { push_down_nulls }),
-        )
+        let (pieces, types) = (source.0.pieces().map_err(thrown)?, KeyColumn::list_from_json(&types).map_err(thrown)?);
+        cancel.promise(env, self.held.get()?.write_pieces(pieces, types, WriteOptions { push_down_nulls }))
     }
 
     /// `keys` are packed.
@@ -215,8 +207,7 @@ impl Transaction {
 
     #[napi]
     pub fn commit<'env>(&self, env: &'env Env, cancel: &Cancel) -> napi::Result<PromiseRaw<'env, String>> {
-        let committing = self.held.get()?.commit();
-        cancel.promise(env, async move { Ok(to_json(&committing.await?)) })
+        cancel.promise(env, self.held.get()?.commit().json())
     }
 
     #[napi]

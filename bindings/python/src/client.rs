@@ -8,7 +8,6 @@ use crate::errors::OrRaise;
 use crate::handle::Handle;
 use crate::scan::{Plan, Snapshot, scan_options};
 use crate::table::Table;
-use crate::wait::wait;
 
 /// What a scan may read.
 #[derive(FromPyObject)]
@@ -49,44 +48,36 @@ impl Client {
         keys: Vec<(String, String)>,
         exist_ok: bool,
     ) -> PyResult<Table> {
-        let client = self.handle.get(py)?;
         let keys: Vec<KeyColumn> = keys.into_iter().map(|(name, data_type)| KeyColumn::new(name, data_type)).collect();
-        wait(py, move || client.create_table(&name, &keys, exist_ok)).map(Table::new)
+        self.handle.wait(py, move |client| client.create_table(&name, &keys, exist_ok)).map(Table::new)
     }
 
     fn table(&self, py: Python<'_>, name: String) -> PyResult<Table> {
-        let client = self.handle.get(py)?;
-        wait(py, move || client.table(&name)).map(Table::new)
+        self.handle.wait(py, move |client| client.table(&name)).map(Table::new)
     }
 
     fn table_at_root(&self, py: Python<'_>) -> PyResult<Table> {
-        let client = self.handle.get(py)?;
-        wait(py, move || client.table_at_root()).map(Table::new)
+        self.handle.wait(py, move |client| client.table_at_root()).map(Table::new)
     }
 
     fn tables(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let client = self.handle.get(py)?;
-        wait(py, move || client.tables())
+        self.handle.wait(py, move |client| client.tables())
     }
 
     fn rename_table(&self, py: Python<'_>, name: String, new_name: String) -> PyResult<()> {
-        let client = self.handle.get(py)?;
-        wait(py, move || client.rename_table(&name, &new_name))
+        self.handle.wait(py, move |client| client.rename_table(&name, &new_name))
     }
 
     fn drop_table(&self, py: Python<'_>, name: String) -> PyResult<()> {
-        let client = self.handle.get(py)?;
-        wait(py, move || client.drop_table(&name))
+        self.handle.wait(py, move |client| client.drop_table(&name))
     }
 
     fn projects(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let client = self.handle.get(py)?;
-        wait(py, move || client.projects())
+        self.handle.wait(py, move |client| client.projects())
     }
 
     fn create_project(&self, py: Python<'_>, prefix: Option<String>) -> PyResult<String> {
-        let client = self.handle.get(py)?;
-        wait(py, move || client.create_project(prefix.as_deref()))
+        self.handle.wait(py, move |client| client.create_project(prefix.as_deref()))
     }
 
     /// Plans a scan over tables and snapshots by their names in it.
@@ -99,11 +90,10 @@ impl Client {
         end: Option<&Bound<'_, PyAny>>,
         asof: Option<&str>,
     ) -> PyResult<Plan> {
-        let client = self.handle.get(py)?;
         let options = scan_options(py, options, begin, end)?;
         let asof = Asof::maybe(asof).or_raise(py)?;
         let tables = tables.into_iter().map(|(name, source)| source.under(py, name)).collect::<PyResult<_>>()?;
-        wait(py, move || client.scan(tables, options, asof)).map(Plan::new)
+        self.handle.wait(py, move |client| client.scan(tables, options, asof)).map(Plan::new)
     }
 
     fn close(&self, py: Python<'_>) {

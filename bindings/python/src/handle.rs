@@ -3,10 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use spiral_bindings::{Code, Error};
+use spiral_bindings::{Code, Error, Work};
 
 use crate::ending::detached;
 use crate::errors::OrRaise;
+use crate::wait::{current, wait_guarded};
 
 /// A handle of the facade until it is closed.
 ///
@@ -51,6 +52,18 @@ impl<T: Clone + Send> Handle<T> {
         }
         let open = self.inner.lock().unwrap_or_else(PoisonError::into_inner).clone();
         open.ok_or_else(|| Error::new(Code::InvalidArgument, "this handle was closed")).or_raise(py)
+    }
+}
+
+impl<T: Clone + Send + 'static> Handle<T> {
+    /// Starts work of the handle and waits for it, under the token in whose block the caller is.
+    pub(crate) fn wait<R: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        start: impl FnOnce(T) -> Work<R> + Send + 'static,
+    ) -> PyResult<R> {
+        let (inner, token) = (self.get(py)?, current(py)?);
+        wait_guarded(py, token, async move { start(inner).await })
     }
 }
 

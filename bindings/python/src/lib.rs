@@ -22,17 +22,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pymodule]
 mod _spiral {
     #[pymodule_export]
-    use super::client::Client;
-    #[pymodule_export]
-    use super::ending::end;
-    #[pymodule_export]
-    use super::errors::examples;
-    #[pymodule_export]
-    use super::scan::{Batches, Plan, Snapshot};
-    #[pymodule_export]
-    use super::table::{Table, Transaction};
-    #[pymodule_export]
-    use super::values::{RowTypes, keys, type_name};
-    #[pymodule_export]
-    use super::wait::CancelToken;
+    use super::{
+        client::Client,
+        ending::end,
+        errors::examples,
+        scan::{Batches, Plan, Snapshot},
+        table::{Table, Transaction},
+        values::{RowTypes, keys, type_name},
+        wait::CancelToken,
+    };
 }

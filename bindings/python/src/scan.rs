@@ -10,7 +10,7 @@ use crate::ending::detached;
 use crate::errors::OrRaise;
 use crate::handle::Handle;
 use crate::values::values;
-use crate::wait::{current, wait, wait_guarded};
+use crate::wait::{current, wait_guarded};
 
 /// Path, name of the type, field, and whether it is part of the key.
 type Column = (String, String, PyField, bool);
@@ -33,13 +33,11 @@ impl Snapshot {
 #[pymethods]
 impl Snapshot {
     fn schema(&self, py: Python<'_>) -> PyResult<PySchema> {
-        let snapshot = self.handle.get(py)?;
-        wait(py, move || snapshot.schema()).map(PySchema::new)
+        self.handle.wait(py, move |snapshot| snapshot.schema()).map(PySchema::new)
     }
 
     fn columns(&self, py: Python<'_>) -> PyResult<Vec<Column>> {
-        let snapshot = self.handle.get(py)?;
-        let columns = wait(py, move || snapshot.columns())?;
+        let columns = self.handle.wait(py, move |snapshot| snapshot.columns())?;
         Ok(columns.into_iter().map(|info| (info.path, info.type_name, PyField::new(info.field), info.is_key)).collect())
     }
 
@@ -50,9 +48,8 @@ impl Snapshot {
         begin: Option<&Bound<'_, PyAny>>,
         end: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Plan> {
-        let snapshot = self.handle.get(py)?;
         let options = scan_options(py, options, begin, end)?;
-        wait(py, move || snapshot.scan(options)).map(Plan::new)
+        self.handle.wait(py, move |snapshot| snapshot.scan(options)).map(Plan::new)
     }
 }
 
@@ -116,9 +113,8 @@ impl Plan {
 
     /// Rows, and the position of the key of each.
     fn take(&self, py: Python<'_>, keys: PyRecordBatch) -> PyResult<(PyRecordBatch, PyArray)> {
-        let plan = self.handle.get(py)?;
         let keys = keys.into_inner();
-        let taken = wait(py, move || plan.take(keys))?;
+        let taken = self.handle.wait(py, move |plan| plan.take(keys))?;
         Ok((PyRecordBatch::new(taken.rows), PyArray::from_array_ref(Arc::new(taken.positions))))
     }
 }

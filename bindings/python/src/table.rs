@@ -7,7 +7,7 @@ use spiral_bindings::{Asof, CommitInfo, HistoryEntry, WriteOptions};
 use crate::errors::OrRaise;
 use crate::handle::Handle;
 use crate::scan::Snapshot;
-use crate::wait::{wait, wait_feeding};
+use crate::wait::wait_feeding;
 
 #[pyclass(frozen, module = "spiral._spiral")]
 pub(crate) struct Table {
@@ -46,26 +46,23 @@ impl Table {
     }
 
     fn snapshot(&self, py: Python<'_>, asof: Option<&str>) -> PyResult<Snapshot> {
-        let table = self.handle.get(py)?;
         let asof = Asof::maybe(asof).or_raise(py)?;
-        wait(py, move || table.snapshot(asof)).map(Snapshot::new)
+        self.handle.wait(py, move |table| table.snapshot(asof)).map(Snapshot::new)
     }
 
     fn write(&self, py: Python<'_>, batches: &Bound<'_, PyAny>, push_down_nulls: bool) -> PyResult<Commit> {
         let table = self.handle.get(py)?;
         let options = WriteOptions { push_down_nulls };
-        wait_feeding(py, batches, move |batches| table.write_stream(batches, options)).map(commit)
+        wait_feeding(py, batches, move |pieces| table.write_pieces(pieces, Vec::new(), options)).map(commit)
     }
 
     fn delete(&self, py: Python<'_>, keys: Vec<PyRecordBatch>) -> PyResult<Commit> {
-        let table = self.handle.get(py)?;
         let keys = keys.into_iter().map(PyRecordBatch::into_inner).collect();
-        wait(py, move || table.delete(keys)).map(commit)
+        self.handle.wait(py, move |table| table.delete(keys)).map(commit)
     }
 
     fn delete_where(&self, py: Python<'_>, filter: String) -> PyResult<Commit> {
-        let table = self.handle.get(py)?;
-        wait(py, move || table.delete_where(&filter)).map(commit)
+        self.handle.wait(py, move |table| table.delete_where(&filter)).map(commit)
     }
 
     fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
@@ -75,8 +72,7 @@ impl Table {
     }
 
     fn history(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<History>> {
-        let table = self.handle.get(py)?;
-        Ok(wait(py, move || table.history(limit))?.into_iter().map(history).collect())
+        Ok(self.handle.wait(py, move |table| table.history(limit))?.into_iter().map(history).collect())
     }
 
     fn close(&self, py: Python<'_>) {
@@ -98,23 +94,20 @@ impl Transaction {
     fn write(&self, py: Python<'_>, batches: &Bound<'_, PyAny>, push_down_nulls: bool) -> PyResult<()> {
         let transaction = self.handle.get(py)?;
         let options = WriteOptions { push_down_nulls };
-        wait_feeding(py, batches, move |batches| transaction.write_stream(batches, options))
+        wait_feeding(py, batches, move |pieces| transaction.write_pieces(pieces, Vec::new(), options))
     }
 
     fn delete(&self, py: Python<'_>, keys: Vec<PyRecordBatch>) -> PyResult<()> {
-        let transaction = self.handle.get(py)?;
         let keys = keys.into_iter().map(PyRecordBatch::into_inner).collect();
-        wait(py, move || transaction.delete(keys))
+        self.handle.wait(py, move |transaction| transaction.delete(keys))
     }
 
     fn delete_where(&self, py: Python<'_>, filter: String) -> PyResult<()> {
-        let transaction = self.handle.get(py)?;
-        wait(py, move || transaction.delete_where(&filter))
+        self.handle.wait(py, move |transaction| transaction.delete_where(&filter))
     }
 
     fn commit(&self, py: Python<'_>) -> PyResult<Commit> {
-        let transaction = self.handle.get(py)?;
-        wait(py, move || transaction.commit()).map(commit)
+        self.handle.wait(py, move |transaction| transaction.commit()).map(commit)
     }
 
     fn abort(&self, py: Python<'_>) -> PyResult<()> {

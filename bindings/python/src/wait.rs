@@ -7,12 +7,11 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use futures::channel::mpsc;
-use futures::future::{BoxFuture, FutureExt, join, poll_fn};
+use futures::future::{BoxFuture, FutureExt, join};
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use pyo3_arrow::PyRecordBatch;
-use spiral_bindings::{Code, Error, Result, Work};
+use spiral_bindings::{Feed, Piece, Pieces, Result, Work};
 
 use crate::ending::{attached, detached};
 use crate::errors::OrRaise;
@@ -49,13 +48,7 @@ pub(crate) fn current(py: Python<'_>) -> PyResult<Option<spiral_bindings::Cancel
     Ok(token.map(|token| token.0.clone()))
 }
 
-/// Starts work and waits for it. Work of a cancelled token is not started.
-pub(crate) fn wait<T: Send + 'static>(py: Python<'_>, start: impl FnOnce() -> Work<T> + Send + 'static) -> PyResult<T> {
-    let token = current(py)?;
-    wait_guarded(py, token, async move { start().await })
-}
-
-/// As [`wait`], with a token from elsewhere.
+/// Waits for work. Work of a cancelled token is not started.
 pub(crate) fn wait_guarded<T: Send + 'static>(
     py: Python<'_>,
     token: Option<spiral_bindings::CancelToken>,
@@ -104,32 +97,28 @@ impl Wake for Wakes {
 pub(crate) fn wait_feeding<T: Send + 'static>(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
-    start: impl FnOnce(mpsc::Receiver<Result<RecordBatch>>) -> Work<T> + Send + 'static,
+    start: impl FnOnce(Pieces) -> Work<T> + Send + 'static,
 ) -> PyResult<T> {
     let source: Py<PyIterator> = source.try_iter()?.unbind();
     let failure: Arc<Mutex<Option<PyErr>>> = Arc::default();
     let failed = Arc::clone(&failure);
     let token = current(py)?;
     let result = wait_guarded(py, token, async move {
-        let (mut sender, receiver) = mpsc::channel(0);
-        let feed = async move {
-            // Pulling waits for room, so at most two batches are on their way.
-            while poll_fn(|cx| sender.poll_ready(cx)).await.is_ok() {
-                let batch = match attached(|py| pull(source.bind(py))) {
-                    Ok(None) => return,
-                    Ok(Some(batch)) => Ok(batch),
+        let (feed, pieces) = Feed::split();
+        let feeding = async move {
+            let mut wanted = true;
+            while wanted {
+                wanted = match attached(|py| pull(source.bind(py))) {
+                    Ok(None) => return feed.end(),
+                    Ok(Some(batch)) => feed.push(Piece::Batch(batch)).await,
                     Err(error) => {
                         *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                        Err(Error::new(Code::Cancelled, "the input raised an exception"))
+                        false
                     }
                 };
-                let last = batch.is_err();
-                if sender.start_send(batch).is_err() || last {
-                    return;
-                }
             }
         };
-        join(start(receiver), feed).await.0
+        join(start(pieces), feeding).await.0
     });
     let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
     match failure {

@@ -20,6 +20,14 @@ import spiral
 from conftest import ROWS, Served
 
 
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Processes in the background of a script ignore Ctrl-C from their start, and Python then does not listen to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def later(seconds: float, call: Callable[[], object]) -> threading.Timer:
     timer = threading.Timer(seconds, call)
     timer.start()
