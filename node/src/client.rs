@@ -18,16 +18,11 @@ pub(crate) fn connect(url: String, options: String) -> napi::Result<Client> {
 
 #[napi]
 pub struct Client {
-    held: Held<facade::Client>,
+    pub(crate) held: Held<facade::Client>,
 }
 
 #[napi]
 impl Client {
-    #[napi]
-    pub fn free(&self) {
-        self.held.free();
-    }
-
     #[napi(getter)]
     pub fn url(&self) -> napi::Result<String> {
         Ok(self.held.get()?.url().to_owned())

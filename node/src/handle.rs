@@ -6,7 +6,10 @@ use napi::bindgen_prelude::{Env, PromiseRaw, ToNapiValue};
 use napi_derive::napi;
 use spiral_bindings::{CancelToken, Result};
 
+use crate::client::Client;
 use crate::errors::{invalid, thrown};
+use crate::plan::Plan;
+use crate::table::{Snapshot, Table, Transaction};
 
 /// A handle of the facade until JavaScript closes it. Without closing, memory and threads would stay until the garbage
 /// collector, which does not know how much hangs on a handle, finds it.
@@ -27,6 +30,20 @@ impl<T: Clone> Held<T> {
         drop(handle);
     }
 }
+
+macro_rules! freed {
+    ($($class:ident),*) => {$(
+        #[napi]
+        impl $class {
+            #[napi]
+            pub fn free(&self) {
+                self.held.free();
+            }
+        }
+    )*};
+}
+
+freed!(Client, Table, Snapshot, Plan, Transaction);
 
 /// What cancels one operation.
 #[napi]

@@ -10,7 +10,7 @@ use crate::handle::{Cancel, Held};
 
 #[napi]
 pub struct Plan {
-    held: Held<facade::Plan>,
+    pub(crate) held: Held<facade::Plan>,
 }
 
 impl Plan {
@@ -21,11 +21,6 @@ impl Plan {
 
 #[napi]
 impl Plan {
-    #[napi]
-    pub fn free(&self) {
-        self.held.free();
-    }
-
     /// As JSON.
     #[napi]
     pub fn columns(&self) -> napi::Result<String> {

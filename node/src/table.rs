@@ -22,11 +22,6 @@ impl Table {
 
 #[napi]
 impl Table {
-    #[napi]
-    pub fn free(&self) {
-        self.held.free();
-    }
-
     #[napi(getter)]
     pub fn name(&self) -> napi::Result<String> {
         Ok(self.held.get()?.name().to_owned())
@@ -122,11 +117,6 @@ pub struct Snapshot {
 
 #[napi]
 impl Snapshot {
-    #[napi]
-    pub fn free(&self) {
-        self.held.free();
-    }
-
     #[napi(getter)]
     pub fn version(&self) -> napi::Result<String> {
         Ok(self.held.get()?.version().to_string())
@@ -160,16 +150,11 @@ impl Snapshot {
 
 #[napi]
 pub struct Transaction {
-    held: Held<facade::Transaction>,
+    pub(crate) held: Held<facade::Transaction>,
 }
 
 #[napi]
 impl Transaction {
-    #[napi]
-    pub fn free(&self) {
-        self.held.free();
-    }
-
     #[napi(getter)]
     pub fn id(&self) -> napi::Result<String> {
         Ok(self.held.get()?.id().to_owned())

@@ -1,10 +1,24 @@
 // The compiled engine: loading it, and running its operations.
 
-import { cancelled, errorOf, InternalError, SpiralError } from "./errors.js";
+import { cancelled, errorOf, InternalError, SpiralError, UnsupportedError } from "./errors.js";
 import { cause, underWay } from "./host.js";
 import load, * as native from "./spiral_wasm.js";
 
 export { native };
+
+/** Where an engine that only reads has nothing, it says so. */
+const writing = {
+  Client: ["createTable", "renameTable", "dropTable"],
+  Table: ["write", "delete", "deleteWhere", "transaction"],
+};
+for (const [name, methods] of Object.entries(writing)) {
+  for (const method of methods) native[name].prototype[method] ??= onlyReads;
+}
+
+function onlyReads() {
+  const message = "this entry of the package only reads: import @spiral-table/browser instead of its /reader to write";
+  throw new UnsupportedError(message, { code: "unsupported_operation" });
+}
 
 let source = () => {
   throw new InternalError("this entry of the package names no source of its WebAssembly");

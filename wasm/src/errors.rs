@@ -14,17 +14,6 @@ pub(crate) fn thrown<T>(result: Result<T>) -> Thrown<T> {
     result.map_err(|error| to_js(&error))
 }
 
-/// What every operation that writes asks first. Where the answer is always no, and seen to be, its code is not linked.
-#[inline(always)]
-pub(crate) fn writing() -> Thrown<()> {
-    if cfg!(feature = "write") { Ok(()) } else { Err(only_reads()) }
-}
-
-fn only_reads() -> JsValue {
-    let message = "this entry of the package only reads: import @spiral-table/browser instead of its /reader to write";
-    to_js(&Error::new(Code::UnsupportedOperation, message))
-}
-
 pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(Code::InvalidArgument, message)
 }

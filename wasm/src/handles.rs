@@ -5,17 +5,15 @@ use std::sync::Arc;
 use js_sys::{Array, Object, Promise, Reflect};
 use object_store::path::Path;
 use spiral_bindings::{
-    self as facade, Asof, CancelToken, ClientOptions, CommitInfo, KeyColumn, Medium, OpenedStore, Result, ScanOptions,
-    WriteOptions, to_json, unpack_keys,
+    self as facade, Asof, CancelToken, ClientOptions, Medium, OpenedStore, Result, ScanOptions, to_json, unpack_keys,
 };
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::batch::{Batch, ipc};
-use crate::errors::{Thrown, thrown, to_js, writing};
+use crate::errors::{Thrown, thrown, to_js};
 use crate::event_loop::runtime;
 use crate::host_store::{HostStore, JsStore};
-use crate::source::Source;
 
 /// What cancels one operation.
 #[wasm_bindgen]
@@ -33,7 +31,7 @@ impl Cancel {
         self.0.cancel();
     }
 
-    fn promise<T>(
+    pub(crate) fn promise<T>(
         &self,
         work: impl Future<Output = Result<T>> + 'static,
         show: impl FnOnce(T) -> Result<JsValue> + 'static,
@@ -59,21 +57,13 @@ pub fn connect(url: &str, store: JsStore, folder: &str, medium: &str, options: &
 }
 
 #[wasm_bindgen]
-pub struct Client(facade::Client);
+pub struct Client(pub(crate) facade::Client);
 
 #[wasm_bindgen]
 impl Client {
     #[wasm_bindgen(getter)]
     pub fn url(&self) -> String {
         self.0.url().to_owned()
-    }
-
-    /// `keys` are columns as JSON.
-    #[wasm_bindgen(js_name = createTable)]
-    pub fn create_table(&self, name: &str, keys: &str, exist_ok: bool, cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        let creating = self.0.create_table(name, &thrown(KeyColumn::list_from_json(keys))?, exist_ok);
-        Ok(cancel.promise(creating, |table| Ok(Table(table).into())))
     }
 
     pub fn table(&self, name: &str, cancel: &Cancel) -> Promise {
@@ -101,18 +91,6 @@ impl Client {
     pub fn tables(&self, cancel: &Cancel) -> Promise {
         let list = |names: Vec<String>| Ok(names.iter().map(|name| JsValue::from(&**name)).collect::<Array>().into());
         cancel.promise(self.0.tables(), list)
-    }
-
-    #[wasm_bindgen(js_name = renameTable)]
-    pub fn rename_table(&self, name: &str, new_name: &str, cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        Ok(cancel.promise(self.0.rename_table(name, new_name), nothing))
-    }
-
-    #[wasm_bindgen(js_name = dropTable)]
-    pub fn drop_table(&self, name: &str, cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        Ok(cancel.promise(self.0.drop_table(name), nothing))
     }
 }
 
@@ -148,7 +126,7 @@ impl ScanTables {
 }
 
 #[wasm_bindgen]
-pub struct Table(facade::Table);
+pub struct Table(pub(crate) facade::Table);
 
 #[wasm_bindgen]
 impl Table {
@@ -186,42 +164,14 @@ impl Table {
         Ok(cancel.promise(self.0.scan(options, read_asof(version)?), plan))
     }
 
-    /// `types` are columns as JSON.
-    pub fn write(&self, source: &Source, types: &str, push_down_nulls: bool, cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        let (pieces, types) = (thrown(source.0.pieces())?, thrown(KeyColumn::list_from_json(types))?);
-        Ok(cancel.promise(self.0.write_pieces(pieces, types, WriteOptions { push_down_nulls }), commit))
-    }
-
-    /// `keys` are packed.
-    pub fn delete(&self, keys: &[u8], cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        Ok(cancel.promise(self.0.delete_keys(&thrown(unpack_keys(keys))?), commit))
-    }
-
-    #[wasm_bindgen(js_name = deleteWhere)]
-    pub fn delete_where(&self, filter: &str, cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        Ok(cancel.promise(self.0.delete_where(filter), commit))
-    }
-
     /// As JSON.
     pub fn history(&self, limit: usize, cancel: &Cancel) -> Promise {
         cancel.promise(self.0.history(limit), |entries| Ok(to_json(&entries).into()))
-    }
-
-    pub fn transaction(&self) -> Thrown<Transaction> {
-        writing()?;
-        Ok(Transaction(self.0.transaction()))
     }
 }
 
 fn plan(plan: facade::Plan) -> Result<JsValue> {
     Ok(Plan(plan).into())
-}
-
-fn commit(info: CommitInfo) -> Result<JsValue> {
-    Ok(to_json(&info).into())
 }
 
 #[wasm_bindgen]
@@ -317,47 +267,4 @@ impl Batches {
         let show = |batch: Option<_>| batch.map_or(Ok(JsValue::NULL), |batch| Ok(Batch::of(&batch)?.into()));
         cancel.promise(self.0.next(), show)
     }
-}
-
-#[wasm_bindgen]
-pub struct Transaction(facade::Transaction);
-
-#[wasm_bindgen]
-impl Transaction {
-    #[wasm_bindgen(getter)]
-    pub fn id(&self) -> String {
-        self.0.id().to_owned()
-    }
-
-    /// `types` are columns as JSON.
-    pub fn write(&self, source: &Source, types: &str, push_down_nulls: bool, cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        let (pieces, types) = (thrown(source.0.pieces())?, thrown(KeyColumn::list_from_json(types))?);
-        Ok(cancel.promise(self.0.write_pieces(pieces, types, WriteOptions { push_down_nulls }), nothing))
-    }
-
-    /// `keys` are packed.
-    pub fn delete(&self, keys: &[u8], cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        Ok(cancel.promise(self.0.delete_keys(&thrown(unpack_keys(keys))?), nothing))
-    }
-
-    #[wasm_bindgen(js_name = deleteWhere)]
-    pub fn delete_where(&self, filter: &str, cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        Ok(cancel.promise(self.0.delete_where(filter), nothing))
-    }
-
-    pub fn commit(&self, cancel: &Cancel) -> Thrown<Promise> {
-        writing()?;
-        Ok(cancel.promise(self.0.commit(), commit))
-    }
-
-    pub fn abort(&self, cancel: &Cancel) -> Promise {
-        cancel.promise(self.0.abort(), nothing)
-    }
-}
-
-fn nothing((): ()) -> Result<JsValue> {
-    Ok(JsValue::UNDEFINED)
 }

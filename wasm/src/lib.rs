@@ -12,3 +12,5 @@ mod event_loop;
 mod handles;
 mod host_store;
 mod source;
+#[cfg(feature = "write")]
+mod write;
