@@ -13,15 +13,22 @@ const post = (() => {
   };
 })();
 
-export const nextTurn = (run) =>
-  post(() => {
+let timeout;
+
+/** Calls back once, in a new turn of the event loop or after `millis`. Whoever asks again takes back what was asked. */
+export function nextTurn(run, millis) {
+  const turn = () => {
     try {
       run();
     } catch (error) {
       // A death was told to everybody who waits.
       if (cause === undefined) throw error;
     }
-  });
+  };
+  clearTimeout(timeout);
+  if (millis === undefined) post(turn);
+  else timeout = setTimeout(turn, millis);
+}
 
 /** The operations under way: what to call when the engine dies. */
 export const underWay = new Set();

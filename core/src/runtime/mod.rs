@@ -7,6 +7,7 @@
 mod cancel;
 mod combinators;
 mod current_thread;
+mod event_loop;
 mod handle;
 mod host;
 mod platform;
@@ -26,6 +27,7 @@ use futures::future::BoxFuture;
 pub use cancel::CancelToken;
 pub use combinators::{Elapsed, timeout, yield_now};
 pub use current_thread::CurrentThread;
+pub use event_loop::{EventLoop, Turn};
 pub use host::Host;
 pub(crate) use platform::DEFAULT_CACHE_BYTES;
 #[allow(unused_imports, unreachable_pub, reason = "a platform without threads exports nothing of its own")]
@@ -152,5 +154,7 @@ pub trait RuntimeExt: Runtime {
 
 impl<R: Runtime + ?Sized> RuntimeExt for R {}
 
+#[cfg(test)]
+mod event_loop_tests;
 #[cfg(test)]
 mod tests;

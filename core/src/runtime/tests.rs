@@ -14,6 +14,7 @@ fn adapters() -> Vec<Adapter> {
     let mut adapters: Vec<Adapter> = vec![
         ("current thread", current.runtime(), Box::new(move |future| current.block_on(future))),
         ("simulated", simulated.runtime(), Box::new(move |future| simulated.block_on(future).unwrap())),
+        event_loop_tests::adapter(),
     ];
     adapters.extend(platform::threaded_adapter());
     adapters
