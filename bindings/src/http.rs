@@ -6,21 +6,16 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io::ErrorKind;
 use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
-use object_store::path::Path;
-use object_store::{
-    Attributes, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::{Error, Result};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName, RANGE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
+use spiral_core::store::{ByteStore, ReadResult};
 use url::Url;
 
 const STORE: &str = "HTTP";
@@ -63,10 +58,10 @@ impl HttpStore {
         Ok(Self { client, origin })
     }
 
-    fn url(&self, location: &Path) -> Url {
+    fn url(&self, path: &str) -> Url {
         let mut url = self.origin.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.clear().extend(location.parts());
+            segments.clear().extend(path.split('/'));
         }
         url
     }
@@ -75,13 +70,7 @@ impl HttpStore {
 /// Without the query and the user information.
 impl fmt::Display for HttpStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpStore({})", self.origin.host_str().unwrap_or_default())
-    }
-}
-
-impl fmt::Debug for HttpStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        write!(f, "the plain HTTP server {}", self.origin.host_str().unwrap_or_default())
     }
 }
 
@@ -103,31 +92,15 @@ fn generic(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
     Error::Generic { store: STORE, source: source.into() }
 }
 
-fn read_only() -> Error {
-    generic(std::io::Error::new(ErrorKind::ReadOnlyFilesystem, "a plain HTTP server is only read from"))
-}
-
-fn no_listing() -> Error {
-    Error::NotSupported { source: "a plain HTTP server cannot list its objects".into() }
-}
-
 /// What a status without a body to read means.
-fn refused(status: StatusCode, location: &Path) -> Error {
-    let path = location.to_string();
+fn refused(status: StatusCode, path: &str) -> Error {
+    let path = path.to_owned();
     let source = format!("the server answered with status code: {status}").into();
     match status {
         StatusCode::NOT_FOUND | StatusCode::GONE => Error::NotFound { path, source },
         StatusCode::UNAUTHORIZED => Error::Unauthenticated { path, source },
         StatusCode::FORBIDDEN => Error::PermissionDenied { path, source },
         _ => Error::Generic { store: STORE, source },
-    }
-}
-
-fn range_header(range: &GetRange) -> String {
-    match range {
-        GetRange::Bounded(range) => format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
-        GetRange::Offset(offset) => format!("bytes={offset}-"),
-        GetRange::Suffix(length) => format!("bytes=-{length}"),
     }
 }
 
@@ -143,8 +116,8 @@ fn content_range(value: &str) -> Option<(Range<u64>, Option<u64>)> {
     Some((range, size.trim().parse().ok()))
 }
 
-/// Which bytes of the object an answer holds, and the size of the object.
-fn extent(response: &Response, asked: Option<&GetRange>) -> Result<(Range<u64>, u64)> {
+/// Which bytes of the object an answer holds, and the size of the object if the server tells.
+fn extent(response: &Response, asked: Option<Range<u64>>) -> Result<(Range<u64>, Option<u64>)> {
     let headers = response.headers();
     if text(headers, &CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(Error::NotSupported {
@@ -152,84 +125,32 @@ fn extent(response: &Response, asked: Option<&GetRange>) -> Result<(Range<u64>, 
         });
     }
     if response.status() == StatusCode::PARTIAL_CONTENT {
-        let (range, size) = text(headers, &CONTENT_RANGE)
+        return text(headers, &CONTENT_RANGE)
             .and_then(content_range)
-            .ok_or_else(|| generic("the server sent a part of an object and did not say which"))?;
-        let size = size.unwrap_or(range.end);
-        return Ok((range, size));
+            .ok_or_else(|| generic("the server sent a part of an object and did not say which"));
     }
-    let length = text(headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok());
-    let length = length.unwrap_or(match asked {
-        // Without a length only the end of the body tells; until then the object is taken to be as long as asked for.
-        Some(GetRange::Bounded(range)) => range.end,
-        _ => 0,
-    });
-    Ok((0..length, length))
+    let size = text(headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    // Without a length only the end of the body tells; until then the object is taken to be as long as asked for.
+    Ok((0..size.or(asked.map(|range| range.end)).unwrap_or(0), size))
 }
 
 #[async_trait]
-impl ObjectStore for HttpStore {
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let conditional = options.if_match.is_some()
-            || options.if_none_match.is_some()
-            || options.if_modified_since.is_some()
-            || options.if_unmodified_since.is_some();
-        if options.head || conditional {
-            return Err(Error::NotSupported {
-                source: "only whole objects and ranges are read over plain HTTP".into(),
-            });
-        }
-        let mut request = self.client.get(self.url(location)).header(ACCEPT_ENCODING, "identity");
-        if let Some(range) = &options.range {
-            request = request.header(RANGE, range_header(range));
+impl ByteStore for HttpStore {
+    async fn read(&self, path: &str, range: Option<Range<u64>>) -> Result<ReadResult> {
+        let mut request = self.client.get(self.url(path)).header(ACCEPT_ENCODING, "identity");
+        if let Some(Range { start, end }) = range {
+            request = request.header(RANGE, format!("bytes={start}-{}", end.saturating_sub(1)));
         }
         let response = request.send().await.map_err(failed)?;
         match response.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
-            status => return Err(refused(status, location)),
+            status => return Err(refused(status, path)),
         }
-        let (range, size) = extent(&response, options.range.as_ref())?;
-        let meta = ObjectMeta {
-            location: location.clone(),
-            last_modified: Default::default(),
-            size,
-            e_tag: None,
-            version: None,
-        };
+        let (range, size) = extent(&response, range)?;
         let body = stream::try_unfold(response, |mut response| async move {
             Ok(response.chunk().await?.map(|chunk| (chunk, response)))
         });
-        Ok(GetResult {
-            payload: GetResultPayload::Stream(body.map_err(failed).boxed()),
-            meta,
-            range,
-            attributes: Attributes::new(),
-            extensions: Default::default(),
-        })
-    }
-
-    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
-        Err(read_only())
-    }
-
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        Err(read_only())
-    }
-
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        locations.map(|_| Err(read_only())).boxed()
-    }
-
-    fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        stream::iter([Err(no_listing())]).boxed()
-    }
-
-    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        Err(no_listing())
-    }
-
-    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        Err(read_only())
+        Ok(ReadResult { body: body.map_err(failed).boxed(), range, size, modified: None })
     }
 }
 
@@ -241,14 +162,13 @@ mod tests {
     fn the_query_goes_with_every_address_and_into_no_text() {
         let url = Url::parse("https://user:hunter2@host:1234/a?sig=hunter2&x=%2F#part").unwrap();
         let store = HttpStore::new(&url).unwrap();
-        let address = store.url(&Path::from("a b/log/latest"));
+        let address = store.url("a b/log/latest");
         assert_eq!(address.as_str(), "https://user:hunter2@host:1234/a%20b/log/latest?sig=hunter2&x=%2F");
-        assert!(!format!("{store} {store:?}").contains("hunter2"));
+        assert!(!store.to_string().contains("hunter2"));
     }
 
     #[test]
     fn ranges_are_read_as_servers_write_them() {
-        assert_eq!(range_header(&GetRange::Bounded(10..20)), "bytes=10-19");
         assert_eq!(content_range("bytes 10-19/100"), Some((10..20, Some(100))));
         assert_eq!(content_range("bytes 10-19/*"), Some((10..20, None)));
         for damaged in ["", "bytes", "bytes */100", "bytes 1/2", "bytes 5-18446744073709551615/9", "lines 1-2/3"] {

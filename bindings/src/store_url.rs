@@ -11,7 +11,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
-use spiral_core::store::Medium;
+use spiral_core::store::{Medium, Objects};
 use spiral_core::{Code, Error, Result};
 use url::Url;
 
@@ -56,7 +56,7 @@ fn open_remote(url: &Url, options: &BTreeMap<String, String>) -> Result<OpenedSt
     let root = Path::from_url_path(url.path()).map_err(|_| invalid("the URL's path is not a folder name"))?;
     let (objects, uploads, medium) = match url.scheme() {
         "http" | "https" => {
-            let objects: Arc<dyn ObjectStore> = Arc::new(HttpStore::new(url).map_err(refused)?);
+            let objects: Arc<dyn ObjectStore> = Arc::new(Objects::new(HttpStore::new(url).map_err(refused)?));
             (Arc::clone(&objects), objects, Medium::Http)
         }
         _ => (cloud(url, options, never())?, cloud(url, options, some_times())?, Medium::Cloud),

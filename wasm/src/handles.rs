@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use js_sys::{Array, Object, Promise, Reflect};
 use object_store::path::Path;
+use spiral_bindings::core::store::Objects;
 use spiral_bindings::{
     self as facade, Asof, CancelToken, ClientOptions, Medium, OpenedStore, Result, ScanOptions, to_json, unpack_keys,
 };
@@ -52,7 +53,7 @@ pub fn connect(url: &str, store: JsStore, folder: &str, medium: &str, options: &
         "http" => Medium::Http,
         _ => Medium::Cloud,
     };
-    let store = OpenedStore { objects: Arc::new(HostStore::new(store, root.clone())), root, medium };
+    let store = OpenedStore { objects: Arc::new(Objects::new(HostStore::new(store, root.clone()))), root, medium };
     Ok(Client(facade::Client::on(url, store, runtime(), Box::new(()), &options)))
 }
 

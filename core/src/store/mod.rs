@@ -4,6 +4,7 @@
 //! coalescing and metering happen here, through the runtime, so that no other module knows that stores fail. Reading
 //! never lists and never asks for an object's size first: plain HTTP servers and presigned URLs can do neither.
 
+mod byte_store;
 mod cache;
 mod coalesce;
 mod failure;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
+pub use byte_store::{ByteStore, Objects, ReadResult};
 pub use cache::{BlockKey, ByteCache, CacheConfig, CacheStats, CachesConfig, Weigh};
 pub use coalesce::Coalesce;
 pub use medium::Medium;
