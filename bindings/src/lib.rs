@@ -5,6 +5,8 @@
 //! [`Work`] that runs on the client's runtime, whoever polls it, and is cancelled by dropping it.
 
 mod client;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
 mod plan;
 mod scan;
 mod snapshot;
@@ -12,26 +14,9 @@ mod table;
 mod transaction;
 mod work;
 
-#[cfg(not(target_arch = "wasm32"))]
-mod config;
-#[cfg(not(target_arch = "wasm32"))]
-mod http;
-#[cfg(not(target_arch = "wasm32"))]
-mod in_tokio;
-#[cfg(not(target_arch = "wasm32"))]
-mod local_folder;
-#[cfg(not(target_arch = "wasm32"))]
-mod native;
-#[cfg(not(target_arch = "wasm32"))]
-mod on_tokio;
-#[cfg(not(target_arch = "wasm32"))]
-mod store_url;
-
 pub use client::{Client, ClientOptions, OpenedStore};
 #[cfg(not(target_arch = "wasm32"))]
-pub use config::Config;
-#[cfg(not(target_arch = "wasm32"))]
-pub use on_tokio::Tokio;
+pub use native::{Config, Tokio, open_store};
 pub use plan::{Batches, Plan};
 pub use scan::ScanTable;
 pub use snapshot::Snapshot;
@@ -44,8 +29,6 @@ pub use spiral_core::table::{Asof, HistoryEntry};
 pub use spiral_core::transaction::{CommitInfo, WriteOptions};
 pub use spiral_core::types::OutputProfile;
 pub use spiral_core::{Code, Error, ErrorKind, Result};
-#[cfg(not(target_arch = "wasm32"))]
-pub use store_url::open_store;
 pub use table::Table;
 pub use transaction::Transaction;
 pub use work::Work;

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, TryFutureExt};
 use serde::Serialize;
+use spiral_core::Result;
 use spiral_core::exchange::to_json;
 use spiral_core::runtime::RuntimeExt;
-use spiral_core::{Error, Result};
 
 use crate::client::Client;
 
@@ -36,7 +36,7 @@ impl<T: 'static> Work<T> {
         U: 'static,
     {
         let Self { result, _client } = self;
-        Work { result: Box::pin(async move { result.await.map(map) }), _client }
+        Work { result: Box::pin(result.map_ok(map)), _client }
     }
 }
 
@@ -72,12 +72,12 @@ impl Subject {
         operation: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Work<T> {
         let name = Arc::clone(&self.name);
-        self.client.start(async move { operation.await.map_err(|error: Error| error.with_table(&*name)) })
+        self.client.start(operation.map_err(move |error| error.with_table(&*name)))
     }
 
     pub(crate) fn wait<T>(&self, waiting: impl Future<Output = Result<T>> + Send + 'static) -> Work<T> {
         let name = Arc::clone(&self.name);
-        self.client.wait(async move { waiting.await.map_err(|error: Error| error.with_table(&*name)) })
+        self.client.wait(waiting.map_err(move |error| error.with_table(&*name)))
     }
 }
 

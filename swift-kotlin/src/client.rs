@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use spiral_bindings::{self as facade, Asof};
+use spiral_bindings::{self as facade, Asof, KeyColumn};
 
 use crate::errors::{Cancel, Failure, run};
-use crate::options::{ClientOptions, KeyColumn, ScanRequest};
+use crate::options::{ClientOptions, ScanRequest};
 use crate::plan::{PlanHandle, SnapshotHandle};
 use crate::table::TableHandle;
 
@@ -64,7 +64,6 @@ impl ClientHandle {
         exist_ok: bool,
         cancel: Cancel,
     ) -> Result<Arc<TableHandle>, Failure> {
-        let keys: Vec<_> = keys.into_iter().map(facade::KeyColumn::from).collect();
         run(cancel, async { self.client.create_table(&name, &keys, exist_ok).await.map(TableHandle::new) }).await
     }
 

@@ -1,6 +1,5 @@
 //! Errors and cancellation.
 
-use std::fmt;
 use std::sync::Arc;
 
 use spiral_bindings::{self as facade, ErrorKind};
@@ -55,23 +54,15 @@ pub struct ErrorDetails {
 }
 
 /// An error on its way to the layer that gives it the class of its kind.
-#[derive(Debug, uniffi::Error)]
+#[derive(Debug, thiserror::Error, uniffi::Error)]
 pub enum Failure {
     /// The only case: a kind each would give names that neither language wants.
+    #[error("{}", details.message)]
     Failed {
         /// What is known.
         details: ErrorDetails,
     },
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure::Failed { details } = self;
-        f.write_str(&details.message)
-    }
-}
-
-impl std::error::Error for Failure {}
 
 impl From<facade::Error> for Failure {
     fn from(error: facade::Error) -> Self {

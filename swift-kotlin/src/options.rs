@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use spiral_bindings::{self as facade, Code, Error};
+use spiral_bindings::{self as facade, Code, Error, KeyColumn};
 
 use crate::errors::signed;
 use crate::values::{Value, values};
@@ -51,18 +51,12 @@ pub(crate) fn unsigned<S, U: TryFrom<S>>(number: S, of: &str) -> facade::Result<
 }
 
 /// A key column by its name and the name of its type, such as `int64`, `utf8` or `timestamp[us, UTC]`.
-#[derive(Debug, Clone, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct KeyColumn {
     /// Name of the column.
     pub name: String,
     /// Name of its type.
     pub type_name: String,
-}
-
-impl From<KeyColumn> for facade::KeyColumn {
-    fn from(column: KeyColumn) -> Self {
-        Self::new(column.name, column.type_name)
-    }
 }
 
 /// A column by its path.

@@ -6,6 +6,8 @@ every language.
 
 from __future__ import annotations
 
+import json
+
 
 class SpiralError(Exception):
     """Base of all exceptions of Spiral. `str` gives the message with its context."""
@@ -77,3 +79,11 @@ class LimitExceededError(SpiralError):
 
 class InternalError(SpiralError, RuntimeError):
     """A defect of this library: please report it."""
+
+
+def from_engine(known: str, text: str) -> SpiralError:
+    """The exception for an error of the engine, all of which is known as JSON."""
+    attributes = json.loads(known)
+    error: SpiralError = globals()[f"{attributes['kind']}Error"](text)
+    vars(error).update(attributes)
+    return error

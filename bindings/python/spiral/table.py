@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -90,10 +91,10 @@ class ColumnInfo(NamedTuple):
     """Whether it is part of the key."""
 
 
-def made_commit(native: tuple[int, int]) -> Commit:
-    """A commit from the engine's numbers."""
-    version, micros = native
-    return Commit(version, _values.moment(micros))
+def made_commit(known: str) -> Commit:
+    """A commit of which the engine told as JSON."""
+    commit = json.loads(known)
+    return Commit(commit["version"], _values.moment(int(commit["timestamp"])))
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,8 @@ class Table:
 
     def history(self, limit: int = 100) -> list[HistoryEntry]:
         """The most recent commits, newest first."""
-        return [HistoryEntry(entry[0], _values.moment(entry[1]), *entry[2:]) for entry in self._native.history(limit)]
+        entries = json.loads(self._native.history(limit))
+        return [HistoryEntry(**{**entry, "timestamp": _values.moment(int(entry["timestamp"]))}) for entry in entries]
 
     def close(self) -> None:
         """Gives the handle up; threads and memory go with the last handle of their `Spiral`."""

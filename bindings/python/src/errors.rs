@@ -1,21 +1,13 @@
 //! Errors of the facade as exceptions of `spiral.errors`.
 
 use pyo3::prelude::*;
-use spiral_bindings::{Code, Error};
+use spiral_bindings::{Code, Error, to_json};
 
 /// The exception for an error: the class of its kind, with all that is known as attributes.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let build = || {
-        let class = py.import("spiral.errors")?.getattr(format!("{:?}Error", error.kind()))?;
-        let exception = class.call1((error.to_string(),))?;
-        exception.setattr("code", error.code().as_str())?;
-        exception.setattr("kind", format!("{:?}", error.kind()))?;
-        exception.setattr("message", error.message())?;
-        exception.setattr("table", error.table())?;
-        exception.setattr("path", error.path())?;
-        exception.setattr("version", error.version())?;
-        exception.setattr("retryable", error.is_retryable())?;
-        Ok(PyErr::from_value(exception))
+        let made = py.import("spiral.errors")?.getattr("from_engine")?;
+        Ok(PyErr::from_value(made.call1((to_json(error), error.to_string()))?))
     };
     build().unwrap_or_else(|broken: PyErr| broken)
 }

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3_arrow::{PyRecordBatch, PySchema};
-use spiral_bindings::{Asof, CommitInfo, HistoryEntry, WriteOptions};
+use spiral_bindings::{Asof, WriteOptions};
 
 use crate::errors::OrRaise;
 use crate::handle::Handle;
@@ -16,21 +16,6 @@ pub(crate) struct Table {
     name: String,
     #[pyo3(get)]
     id: String,
-}
-
-/// Version and microseconds since 1970.
-type Commit = (u64, i64);
-
-/// A commit, its transaction's identity, its operations, rows written, keys deleted, and bytes of new objects.
-type History = (u64, i64, String, Vec<String>, u64, u64, u64);
-
-fn commit(info: CommitInfo) -> Commit {
-    (info.version, info.timestamp)
-}
-
-fn history(entry: HistoryEntry) -> History {
-    let HistoryEntry { version, timestamp, txn, summary } = entry;
-    (version, timestamp, txn.to_string(), summary.operations, summary.rows_written, summary.rows_deleted, summary.bytes)
 }
 
 impl Table {
@@ -50,19 +35,20 @@ impl Table {
         self.handle.wait(py, move |table| table.snapshot(asof)).map(Snapshot::new)
     }
 
-    fn write(&self, py: Python<'_>, batches: &Bound<'_, PyAny>, push_down_nulls: bool) -> PyResult<Commit> {
+    /// As JSON, like all commits.
+    fn write(&self, py: Python<'_>, batches: &Bound<'_, PyAny>, push_down_nulls: bool) -> PyResult<String> {
         let table = self.handle.get(py)?;
         let options = WriteOptions { push_down_nulls };
-        wait_feeding(py, batches, move |pieces| table.write_pieces(pieces, Vec::new(), options)).map(commit)
+        wait_feeding(py, batches, move |pieces| table.write_pieces(pieces, Vec::new(), options).json())
     }
 
-    fn delete(&self, py: Python<'_>, keys: Vec<PyRecordBatch>) -> PyResult<Commit> {
+    fn delete(&self, py: Python<'_>, keys: Vec<PyRecordBatch>) -> PyResult<String> {
         let keys = keys.into_iter().map(PyRecordBatch::into_inner).collect();
-        self.handle.wait(py, move |table| table.delete(keys)).map(commit)
+        self.handle.wait(py, move |table| table.delete(keys).json())
     }
 
-    fn delete_where(&self, py: Python<'_>, filter: String) -> PyResult<Commit> {
-        self.handle.wait(py, move |table| table.delete_where(&filter)).map(commit)
+    fn delete_where(&self, py: Python<'_>, filter: String) -> PyResult<String> {
+        self.handle.wait(py, move |table| table.delete_where(&filter).json())
     }
 
     fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
@@ -71,8 +57,8 @@ impl Table {
         Ok(Transaction { handle: Handle::new(transaction), id, began })
     }
 
-    fn history(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<History>> {
-        Ok(self.handle.wait(py, move |table| table.history(limit))?.into_iter().map(history).collect())
+    fn history(&self, py: Python<'_>, limit: usize) -> PyResult<String> {
+        self.handle.wait(py, move |table| table.history(limit).json())
     }
 
     fn close(&self, py: Python<'_>) {
@@ -106,8 +92,8 @@ impl Transaction {
         self.handle.wait(py, move |transaction| transaction.delete_where(&filter))
     }
 
-    fn commit(&self, py: Python<'_>) -> PyResult<Commit> {
-        self.handle.wait(py, move |transaction| transaction.commit()).map(commit)
+    fn commit(&self, py: Python<'_>) -> PyResult<String> {
+        self.handle.wait(py, move |transaction| transaction.commit().json())
     }
 
     fn abort(&self, py: Python<'_>) -> PyResult<()> {

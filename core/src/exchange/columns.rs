@@ -19,13 +19,13 @@ pub struct KeyColumn {
     pub name: String,
     /// Name of its type.
     #[serde(rename = "type")]
-    pub data_type: String,
+    pub type_name: String,
 }
 
 impl KeyColumn {
     /// A key column.
-    pub fn new(name: impl Into<String>, data_type: impl Into<String>) -> Self {
-        Self { name: name.into(), data_type: data_type.into() }
+    pub fn new(name: impl Into<String>, type_name: impl Into<String>) -> Self {
+        Self { name: name.into(), type_name: type_name.into() }
     }
 
     /// The key column of an Arrow field.
@@ -46,9 +46,9 @@ impl KeyColumn {
     /// # Errors
     /// `InvalidKeySchema`, also for what is the name of no type.
     pub fn schema(columns: &[Self]) -> Result<KeySchema> {
-        let typed = columns.iter().map(|Self { name, data_type }| {
-            let known = type_from_text(data_type).map_err(|_| {
-                let message = format!("{data_type:?} is not the name of a type: use int64, utf8, timestamp[us] …");
+        let typed = columns.iter().map(|Self { name, type_name }| {
+            let known = type_from_text(type_name).map_err(|_| {
+                let message = format!("{type_name:?} is not the name of a type: use int64, utf8, timestamp[us] …");
                 Error::new(Code::InvalidKeySchema, message)
             })?;
             Ok((name.clone(), known))

@@ -43,7 +43,7 @@ impl RowTypes {
     /// # Errors
     /// As [`RowTypes::declare`].
     pub fn declaring(mut self, declared: &[KeyColumn]) -> Result<Self> {
-        declared.iter().try_for_each(|column| self.declare(&column.name, &column.data_type))?;
+        declared.iter().try_for_each(|column| self.declare(&column.name, &column.type_name))?;
         Ok(self)
     }
 

@@ -1,14 +1,22 @@
-//! Clients of native programs: threads of their own, stores by URL.
+//! What native programs have and browsers do not: threads, stores by URL, settings in files.
+
+mod config;
+mod http;
+mod in_tokio;
+mod local_folder;
+mod on_tokio;
+mod store_url;
 
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
+pub use config::Config;
+pub use on_tokio::Tokio;
 use spiral_core::Result;
 use spiral_core::runtime::ThreadPool;
+pub use store_url::open_store;
 
 use crate::client::{Client, ClientOptions};
-use crate::config::Config;
-use crate::store_url::open_store;
 
 impl Client {
     /// Opens a root by its URL: `memory:`, a folder, `s3://`, `gs://`, `az://`, `http(s)://`.

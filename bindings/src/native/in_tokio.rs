@@ -37,7 +37,7 @@ fn shared() -> Option<Handle> {
 
 /// A store whose calls may be polled by any executor.
 #[derive(Debug, Clone)]
-pub(crate) struct InTokio {
+pub(super) struct InTokio {
     inner: Arc<dyn ObjectStore>,
     /// Where uploads in parts go.
     uploads: Arc<dyn ObjectStore>,
@@ -47,7 +47,7 @@ pub(crate) struct InTokio {
 impl InTokio {
     /// Wraps a store, of which `uploads` is another handle, for uploads in parts; `None` when the process cannot start
     /// threads.
-    pub(crate) fn new(inner: Arc<dyn ObjectStore>, uploads: Arc<dyn ObjectStore>) -> Option<Self> {
+    pub(super) fn new(inner: Arc<dyn ObjectStore>, uploads: Arc<dyn ObjectStore>) -> Option<Self> {
         Some(Self { inner, uploads, handle: shared()? })
     }
 

@@ -27,7 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REDIRECTS_MAX: usize = 5;
 
 /// Objects below one origin. The query of the URL, if it has one, goes with every request and into no text.
-pub(crate) struct HttpStore {
+pub(super) struct HttpStore {
     client: Client,
     /// Origin, user information and query; the path is that of each object.
     origin: Url,
@@ -35,7 +35,7 @@ pub(crate) struct HttpStore {
 
 impl HttpStore {
     /// A store of everything on the server of `url`, whose path is ignored.
-    pub(crate) fn new(url: &Url) -> Result<Self> {
+    pub(super) fn new(url: &Url) -> Result<Self> {
         let client = Client::builder()
             .user_agent(concat!("spiral/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)

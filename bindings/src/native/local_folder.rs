@@ -16,17 +16,17 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// A folder of this machine.
 #[derive(Debug)]
-pub(crate) struct LocalFolder {
+pub(super) struct LocalFolder {
     files: LocalFileSystem,
 }
 
 impl LocalFolder {
-    pub(crate) fn new(files: LocalFileSystem) -> Self {
+    pub(super) fn new(files: LocalFileSystem) -> Self {
         Self { files }
     }
 }
@@ -102,20 +102,12 @@ impl ObjectStore for LocalFolder {
         self.files.list(prefix)
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.files.list_with_offset(prefix, offset)
-    }
-
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.files.list_with_delimiter(prefix).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.files.copy_opts(from, to, options).await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.files.rename_opts(from, to, options).await
     }
 }
 

@@ -15,10 +15,10 @@ use spiral_core::store::{Medium, Objects};
 use spiral_core::{Code, Error, Result};
 use url::Url;
 
+use super::http::HttpStore;
+use super::in_tokio::InTokio;
+use super::local_folder::LocalFolder;
 use crate::client::OpenedStore;
-use crate::http::HttpStore;
-use crate::in_tokio::InTokio;
-use crate::local_folder::LocalFolder;
 
 /// Opens the store of a URL: `memory:`, a path or `file:`, `s3://`, `gs://`, `az://` or `abfss://`, `http(s)://`.
 ///
