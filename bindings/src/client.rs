@@ -220,3 +220,23 @@ impl Client {
         self.start(async move { catalog.create_project(prefix.as_deref()).await })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_stand_above_settings_and_leave_the_others() {
+        let (mut table, mut caches): (TableOptions, CachesConfig) = Default::default();
+        caches.keys.enabled = false;
+        caches.manifests.memory_capacity_bytes = 5;
+        table.batch_readahead = 3;
+        let options = ClientOptions { partition_max_bytes: Some(7), ..ClientOptions::default() };
+        options.apply(&mut table, &mut caches);
+        assert_eq!((table.partition_max_bytes, table.batch_readahead), (7, 3));
+        assert_eq!((caches.keys.enabled, caches.manifests.memory_capacity_bytes), (false, 5));
+        let sized = ClientOptions { cache_bytes: Some(9), ..ClientOptions::default() };
+        sized.apply(&mut table, &mut caches);
+        assert_eq!((caches.keys.memory_capacity_bytes, caches.manifests.memory_capacity_bytes), (9, 9));
+    }
+}

@@ -30,7 +30,27 @@ pub fn to_json(known: &impl Serialize) -> String {
     serde_json::to_string(known).unwrap_or_default()
 }
 
-/// A moment in microseconds since 1970 as text: its range is wider than that of JSON's numbers in most hosts.
-pub(crate) fn moment<S: serde::Serializer>(micros: &i64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.collect_str(micros)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::ScanOptions;
+    use crate::transaction::CommitInfo;
+
+    #[test]
+    fn answers_have_names_that_every_language_reads() {
+        let error = Error::new(Code::CommitContention, "try again").with_table("t").with_version(7);
+        let told = r#"{"code":"commit_contention","kind":"Conflict","message":"try again","table":"t","path":null,"version":7,"retryable":true}"#;
+        assert_eq!(to_json(&error), told);
+        let commit = CommitInfo { version: 1, timestamp: i64::MAX };
+        assert_eq!(to_json(&commit), r#"{"version":1,"timestamp":"9223372036854775807"}"#);
+    }
+
+    #[test]
+    fn options_that_are_none_are_named_without_their_values() {
+        let read = |json: &str| ScanOptions::from_json(json).map_err(|error| error.message().to_owned());
+        assert_eq!(read(" ").unwrap(), ScanOptions::default());
+        assert_eq!(read(r#"{"where":"a = 1","limit":3}"#).unwrap().limit, Some(3));
+        assert!(read(r#"{"wehre":"hunter2"}"#).unwrap_err().starts_with("invalid scan options: unknown field `wehre`"));
+        assert_eq!(read(r#"{"limit":"hunter2"}"#).unwrap_err(), "invalid scan options: a value has the wrong type");
+    }
 }

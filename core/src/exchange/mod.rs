@@ -31,7 +31,6 @@ pub use build::array_from_values;
 pub use columns::{ColumnInfo, KeyColumn};
 pub use feed::{Feed, Piece, Pieces};
 pub use ipc::{batches_from_ipc, batches_to_ipc};
-pub(crate) use json::moment;
 pub use json::{from_json, to_json};
 pub use keys::{KeyBounds, key_batch};
 pub use names::{type_from_text, type_text};

@@ -20,6 +20,7 @@ pub use changes::Summary;
 pub(crate) use changes::{Change, Commit, decode};
 pub(crate) use commit::{Committed, PROBES, Rebase};
 pub(crate) use pages::{PageCache, Pages};
+pub(crate) use past::as_text;
 pub use past::{Asof, HistoryEntry};
 pub(crate) use state::State;
 

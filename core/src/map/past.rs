@@ -3,19 +3,19 @@
 //! Every checkpoint holds references to those before it, by version and by time, so that the past is a lookup in the
 //! newest tree and a stretch of the log, however long ago it is.
 
+use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
 use arrow_array::timezone::Tz;
 use arrow_cast::parse::string_to_datetime;
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::open::replay;
 use super::state::State;
 use super::{Commit, Summary, VersionedMap, decode};
 use crate::error::{Code, Error, Result};
-use crate::exchange::moment;
 use crate::log::{CheckpointRef, LogRecord, TxnId};
 use crate::tree::Query;
 
@@ -65,7 +65,7 @@ pub struct HistoryEntry {
     /// The version.
     pub version: u64,
     /// When it was committed, in microseconds since 1970.
-    #[serde(serialize_with = "moment")]
+    #[serde(serialize_with = "as_text")]
     pub timestamp: i64,
     /// Identity of the transaction.
     #[serde(rename = "transaction", serialize_with = "as_text")]
@@ -75,8 +75,10 @@ pub struct HistoryEntry {
     pub summary: Summary,
 }
 
-fn as_text<S: serde::Serializer>(txn: &TxnId, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.collect_str(txn)
+/// Serializes as text what hosts may not have: a transaction's identity, or a moment in microseconds since 1970, whose range
+/// is wider than that of JSON's numbers.
+pub(crate) fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 /// The key of the checkpoint of a version.
@@ -195,4 +197,19 @@ fn history_entry(record: LogRecord) -> Result<HistoryEntry> {
     let commit: Commit = decode(entry.body, "commit")?;
     let summary = commit.summary.unwrap_or_default();
     Ok(HistoryEntry { version: entry.version, timestamp: entry.timestamp, txn: entry.txn, summary })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asof_is_a_version_or_a_time() {
+        assert_eq!(Asof::maybe(None).unwrap(), None);
+        assert_eq!("17".parse::<Asof>().unwrap(), Asof::Version(17));
+        for text in ["1970-01-01T00:00:02Z", "1970-01-01T01:00:02+01:00", "1970-01-01 00:00:02"] {
+            assert_eq!(text.parse::<Asof>().unwrap(), Asof::Timestamp(2_000_000), "{text}");
+        }
+        assert_eq!(Asof::maybe(Some("yesterday")).unwrap_err().code(), Code::InvalidArgument);
+    }
 }

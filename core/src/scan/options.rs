@@ -1,6 +1,6 @@
 //! What to read, in the texts and numbers that a user, a URL or another language can pass.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Scan, whole};
 use crate::error::Result;
@@ -9,7 +9,7 @@ use crate::expr::{Expr, parse};
 use crate::types::{ColumnPath, OutputProfile};
 
 /// What to read. [`Scan::with_options`] applies it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScanOptions {
     /// Paths of columns and column groups, `a`, `group.a`, `group` or `group.*`, in the order of the result; everything

@@ -11,16 +11,16 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use futures::{Stream, StreamExt};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use self::changes::Proposal;
 use self::ingest::{Ingest, IngestOptions, InputColumn, same_kind, type_mismatch};
 use self::pending::{Pending, PendingRows};
 use crate::error::Result;
-use crate::exchange::moment;
 use crate::expr::Expr;
 use crate::fragment;
 use crate::log::TxnId;
+use crate::map::as_text;
 use crate::table::records::{ColumnRecord, decode};
 use crate::table::{self, Names, Snapshot, Table};
 use crate::types::field_from_bytes;
@@ -42,13 +42,12 @@ pub struct CommitInfo {
     /// The version it made.
     pub version: u64,
     /// When, in microseconds since 1970.
-    #[serde(serialize_with = "moment")]
+    #[serde(serialize_with = "as_text")]
     pub timestamp: i64,
 }
 
 /// How a write treats its input.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct WriteOptions {
     /// A null struct becomes null leaves; otherwise it is an error, since a group is never null.
     pub push_down_nulls: bool,

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_schema::{DataType, Field, FieldRef};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{from_storage, to_storage};
 use crate::error::Result;
 
 /// Which layouts of strings, binaries and lists a consumer of record batches understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputProfile {
     /// The types that were written.
