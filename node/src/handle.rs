@@ -74,8 +74,7 @@ impl Cancel {
     where
         T: ToNapiValue + Send + 'static,
     {
-        let token = self.token.clone();
-        env.spawn_future(async move { token.guard(work).await.map_err(thrown) })
+        self.promise_of(env, work, |_, result| Ok(result))
     }
 
     /// The promise of what is made of an operation's result on the thread of JavaScript.

@@ -2,5 +2,7 @@
 
 pub use arrow_array;
 pub use arrow_schema;
+pub use async_trait;
+pub use object_store;
 #[doc(inline)]
 pub use spiral_bindings::*;

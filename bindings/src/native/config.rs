@@ -20,22 +20,12 @@ pub struct Config {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct File {
     root: Option<String>,
-    #[serde(default)]
     limits: Limits,
-    #[serde(default)]
-    keys_cache: Cache,
-    #[serde(default)]
-    manifests_cache: Cache,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cache {
-    enabled: Option<bool>,
-    memory_capacity_bytes: Option<u64>,
+    keys_cache: CacheConfig,
+    manifests_cache: CacheConfig,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -68,23 +58,17 @@ impl Config {
         table.partition_max_bytes = partition.unwrap_or(table.partition_max_bytes);
         let readahead = variable("LIMITS__BATCH_READAHEAD", A_NUMBER)?.or(file.limits.batch_readahead);
         table.batch_readahead = readahead.unwrap_or(table.batch_readahead);
-        let keys = file.keys_cache.or_variables("KEYS_CACHE")?;
-        let manifests = file.manifests_cache.or_variables("MANIFESTS_CACHE")?;
+        let keys = variables_or("KEYS_CACHE", file.keys_cache)?;
+        let manifests = variables_or("MANIFESTS_CACHE", file.manifests_cache)?;
         Ok(Self { root, table, caches: CachesConfig { keys, manifests } })
     }
 }
 
-impl Cache {
-    /// The settings of the environment's section, then these, then defaults.
-    fn or_variables(self, section: &str) -> Result<CacheConfig> {
-        let default = CacheConfig::default();
-        let enabled = variable(&format!("{section}__ENABLED"), "true or false")?.or(self.enabled);
-        let bytes = variable(&format!("{section}__MEMORY_CAPACITY_BYTES"), A_NUMBER)?.or(self.memory_capacity_bytes);
-        Ok(CacheConfig {
-            enabled: enabled.unwrap_or(default.enabled),
-            memory_capacity_bytes: bytes.unwrap_or(default.memory_capacity_bytes),
-        })
-    }
+/// The settings of the environment's section, or else these.
+fn variables_or(section: &str, config: CacheConfig) -> Result<CacheConfig> {
+    let enabled = variable(&format!("{section}__ENABLED"), "true or false")?.unwrap_or(config.enabled);
+    let bytes = variable(&format!("{section}__MEMORY_CAPACITY_BYTES"), A_NUMBER)?;
+    Ok(CacheConfig { enabled, memory_capacity_bytes: bytes.unwrap_or(config.memory_capacity_bytes) })
 }
 
 fn read_file(path: &std::path::Path) -> Result<File> {

@@ -15,6 +15,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::runtime::DEFAULT_CACHE_BYTES;
@@ -38,7 +39,8 @@ impl<T: Weigh + ?Sized> Weigh for Arc<T> {
 }
 
 /// Settings of one cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct CacheConfig {
     /// Whether anything is kept. Concurrent requests share a load in any case.
     pub enabled: bool,
