@@ -17,17 +17,7 @@ pub(crate) const TERMINAL_ROWS: u64 = 40;
 /// Prints an error to standard error.
 pub(crate) fn report(error: &Error, json: bool) {
     if json {
-        let mut fields = json!({ "code": error.code().as_str(), "message": error.message() });
-        if let Some(table) = error.table() {
-            fields["table"] = table.into();
-        }
-        if let Some(path) = error.path() {
-            fields["path"] = path.into();
-        }
-        if let Some(version) = error.version() {
-            fields["version"] = version.into();
-        }
-        eprintln!("{}", json!({ "error": fields }));
+        eprintln!("{}", json!({ "error": error }));
     } else {
         eprintln!("error: {error}");
     }

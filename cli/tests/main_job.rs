@@ -52,6 +52,24 @@ fn files_go_in_and_rows_come_out() {
 }
 
 #[test]
+fn columns_are_named_as_in_every_language() {
+    let root = tempfile::tempdir().unwrap();
+    let rows = "{\"id\":1,\"at\":{\"x\":1.5,\"y\":2.5},\"name\":\"a\"}\n{\"id\":2,\"at\":{\"x\":3.5,\"y\":4.5},\"name\":\"b\"}\n";
+    std::fs::write(root.path().join("places.jsonl"), rows).unwrap();
+    let run = |arguments: &[&str]| spiral(root.path(), arguments);
+    stdout(&run(&["import", "places", "places.jsonl", "--key", "id"]));
+    let group = stdout(&run(&["scan", "places", "--select", "at.*", "--output", "jsonl", "--limit", "1"]));
+    assert_eq!(group, "{\"at\":{\"x\":1.5,\"y\":2.5}}\n");
+    let schema: serde_json::Value = serde_json::from_str(&stdout(&run(&["schema", "places", "--json"]))).unwrap();
+    let column = |path: &str, name: &str, key: bool| serde_json::json!({ "path": path, "type": name, "key": key });
+    let columns = [column("id", "int64", true), column("name", "utf8", false), column("at.x", "float64", false)];
+    assert_eq!(schema["columns"].as_array().unwrap()[..3], columns);
+    let metrics = run(&["scan", "places", "--metrics", "--json"]).stderr;
+    let told: serde_json::Value = serde_json::from_slice(&metrics).unwrap();
+    assert_eq!((&told["metrics"]["rows_returned"], told["metrics"]["plan_seconds"].is_f64()), (&2.into(), true));
+}
+
+#[test]
 fn settings_that_are_none_are_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join(".spiral.toml");
