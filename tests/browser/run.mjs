@@ -1,10 +1,10 @@
 // Drives the tests in a browser, on the package that is installed in the working directory.
 //
-//   node run.mjs BROWSER SERVED [TABLE]
+//   node run.mjs BROWSER SERVED [TABLE BENCHMARK]
 //
 // BROWSER is chromium or firefox, SERVED the folder that the reference interpreter of the conformance list wrote,
-// TABLE the folder of a table of some two million rows whose key is `id`. Prints the report of conformance as JSON
-// lines, and one line for each test and measurement; fails when anything failed or nothing ran.
+// TABLE the folder of a table of some two million rows, BENCHMARK that of the benchmark's own table. Prints the report of
+// conformance as JSON lines, and one line for each test and measurement; fails when anything failed or nothing ran.
 import { spawn } from "node:child_process";
 import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 import puppeteer from "puppeteer-core";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const [browserName, served, bigTable] = process.argv.slice(2);
+const [browserName, served, bigTable, benchmarkTable] = process.argv.slice(2);
 const repository = process.env.SPIRAL_REPOSITORY;
 const temporary = mkdtempSync(join(tmpdir(), "spiral-browser-"));
 const children = [];
@@ -92,10 +92,19 @@ function rounds(requests) {
   return count;
 }
 
-/** Reads by key from another origin, counted by the server, with no cache at all. */
+/** The key of a row of the benchmark's table: see tests/bench/src/data.rs. */
+function benchmarkKey(row) {
+  const word = (number) => BigInt.asUintN(64, number);
+  let mixed = word(BigInt(row) * 0x9e3779b97f4a7c15n) ^ 0xd6e8feb86659fd93n;
+  mixed = word((mixed ^ (mixed >> 30n)) * 0xbf58476d1ce4e5b9n);
+  mixed = word((mixed ^ (mixed >> 27n)) * 0x94d049bb133111ebn);
+  return row * 3 + Number((mixed ^ (mixed >> 31n)) % 3n);
+}
+
+/** Whole rows by key from another origin, counted by the server, with no cache at all. */
 async function countedReads() {
   const log = join(temporary, "requests.jsonl");
-  const address = await serve(join(repository, "tests/conformance/serve.mjs"), bigTable, "--cors", "--delay", "40", "--log", log);
+  const address = await serve(join(repository, "tests/conformance/serve.mjs"), benchmarkTable, "--cors", "--delay", "40", "--log", log);
   const rows = Number(process.env.SPIRAL_BIG_ROWS ?? 2_000_000);
   const limits = [
     // Two of the rounds are the hint, and whether there is a newer version than it knows.
@@ -105,7 +114,7 @@ async function countedReads() {
   for (const limit of limits) {
     writeFileSync(log, "");
     const page = await openPage();
-    const keys = Array.from({ length: limit.keys }, (_, at) => (at * 7_919_113 + 1_234_567) % rows);
+    const keys = Array.from({ length: limit.keys }, (_, at) => benchmarkKey((at * 7_919_113 + 1_234_567) % rows));
     const { rows: found, metrics } = await page.evaluate((url, wanted) => globalThis.takeKeys(url, wanted), address, keys);
     await page.close();
     await new Promise((resolve) => setTimeout(resolve, 200));

@@ -50,8 +50,7 @@ pub fn connect(url: &str, store: JsStore, folder: &str, medium: &str, options: &
     let medium = match medium {
         "memory" => Medium::Memory,
         "local" => Medium::Local,
-        "http" => Medium::Http,
-        _ => Medium::Cloud,
+        _ => Medium::Web,
     };
     let store = OpenedStore { objects: Arc::new(Objects::new(HostStore::new(store, root.clone()))), root, medium };
     Ok(Client(facade::Client::on(url, store, runtime(), Box::new(()), &options)))

@@ -21,8 +21,8 @@ impl Coalesce {
     pub const LOCAL: Self = Self { gap_bytes_max: 16 << 10, request_bytes_max: 8 << 20 };
     /// A cloud object store read from the same region.
     pub const OBJECT_STORE: Self = Self { gap_bytes_max: 256 << 10, request_bytes_max: 8 << 20 };
-    /// A browser: far from the store and with few connections, but also on a slow line.
-    pub const BROWSER: Self = Self { gap_bytes_max: 128 << 10, request_bytes_max: 4 << 20 };
+    /// A page: far from the store, but on a line that brings no more than this in the time of a request.
+    pub const WEB: Self = Self { gap_bytes_max: 64 << 10, request_bytes_max: 4 << 20 };
 
     /// The requests that cover `ranges`: sorted, disjoint, none empty, none longer than the limit. A range that fits
     /// into one request is not cut unless it overlaps what another one already reads.

@@ -13,6 +13,8 @@ pub enum Medium {
     Cloud,
     /// A plain HTTP server: read-only.
     Http,
+    /// Whatever a web page reaches: servers and object stores far away, over the line of its user.
+    Web,
 }
 
 impl Medium {
@@ -22,6 +24,7 @@ impl Medium {
             Medium::Memory => (Coalesce::MEMORY, true),
             Medium::Local => (Coalesce::LOCAL, true),
             Medium::Cloud | Medium::Http => (Coalesce::OBJECT_STORE, false),
+            Medium::Web => (Coalesce::WEB, false),
         };
         StorePolicy { coalesce, ranges_at_once, ..StorePolicy::default() }
     }
