@@ -133,6 +133,21 @@ async function countedReads() {
   }
 }
 
+/** Scans from another origin, of all rows and of those that a filter keeps. */
+async function scans() {
+  const address = await serve(join(repository, "tests/conformance/serve.mjs"), benchmarkTable, "--cors");
+  const rows = Number(process.env.SPIRAL_BIG_ROWS ?? 2_000_000);
+  const page = await openPage();
+  const [until, first] = [benchmarkKey(rows / 2 + 1000), benchmarkKey(rows / 2)];
+  for (const [where, expected] of [[undefined, rows], [`id >= ${first} and id < ${until}`, 1000]]) {
+    const started = Date.now();
+    const found = await page.evaluate((url, where) => globalThis.countRows(url, where), address, where);
+    console.log(`${browserName}: scan: ${JSON.stringify({ where, rows: found, millis: Date.now() - started })}`);
+    if (found !== expected) problem(`a scan where ${where} has ${found} rows, not ${expected}`);
+  }
+  await page.close();
+}
+
 /** A scan that is aborted ends at once, and no request starts later than 50 ms after that. */
 async function abortedScan() {
   const log = join(temporary, "aborted.jsonl");
@@ -195,6 +210,7 @@ try {
   await fresh.close();
   await explorer();
   if (bigTable) await countedReads();
+  if (bigTable) await scans();
   if (bigTable) await abortedScan();
 } catch (error) {
   problem(error.stack);
