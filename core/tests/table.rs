@@ -17,6 +17,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
+use futures::future::join;
 use futures::{TryStreamExt, stream};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
@@ -24,7 +25,7 @@ use object_store::path::Path;
 use spiral_core::expr::parse;
 use spiral_core::key::KeySchema;
 use spiral_core::runtime::CurrentThread;
-use spiral_core::scan::Scan;
+use spiral_core::scan::{Scan, ScanSource};
 use spiral_core::store::Store;
 use spiral_core::table::{Asof, Caches, CreateOptions, Snapshot, Table, TableOptions};
 use spiral_core::types::ColumnPath;
@@ -308,5 +309,52 @@ fn a_slice_of_a_large_batch_is_written_alone() {
         table.write_batch(large.slice(20, 3)).await.unwrap();
         let spent = table.store().meter().snapshot() - before;
         assert!(spent.bytes_written < 20_000, "{spent:?}");
+    });
+}
+
+#[test]
+fn a_reader_gives_each_batch_once_and_ends_when_it_is_closed() {
+    let world = World::new();
+    world.runtime.block_on(async {
+        let table = world.create(TableOptions::default()).await;
+        table.write_batch(batch(0..50_000, 1.0)).await.unwrap();
+        let plan = table.snapshot().scan().plan().await.unwrap();
+        let reader = plan.read();
+        let (other, mut read) = (reader.clone(), Vec::new());
+        // Calls at once are answered one after another.
+        let (one, two) = join(reader.next(), other.next()).await;
+        read.extend([one.unwrap().unwrap(), two.unwrap().unwrap()]);
+        while let Some(batch) = reader.next().await.unwrap() {
+            read.push(batch);
+        }
+        assert_eq!(ids(&read), (0..50_000).collect::<Vec<_>>());
+        assert!(other.next().await.unwrap().is_none());
+
+        let closed = plan.read();
+        closed.next().await.unwrap().unwrap();
+        closed.close();
+        assert_eq!(closed.next().await.unwrap_err().code(), Code::Cancelled);
+        assert!(closed.next().await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_version_is_counted_by_one_table() {
+    let world = World::new();
+    world.runtime.block_on(async {
+        let table = world.create(TableOptions::default()).await;
+        table.write_batch(batch(0..3, 1.0)).await.unwrap();
+        let newest = || ("a".to_owned(), ScanSource::Table(table.clone()));
+        let other = || ("b".to_owned(), ScanSource::Table(table.clone()));
+        let fixed = || ("a".to_owned(), ScanSource::Snapshot(table.snapshot()));
+        assert_eq!(
+            ids(&rows(&Scan::of(vec![newest()], None).await.unwrap().select([ColumnPath::parse("id").unwrap()])).await),
+            [0, 1, 2]
+        );
+        assert!(rows(&Scan::of(vec![newest()], Some(Asof::Version(1))).await.unwrap()).await.is_empty());
+        for sources in [vec![newest(), other()], vec![fixed()]] {
+            let refused = Scan::of(sources, Some(Asof::Version(1))).await.err().unwrap();
+            assert_eq!(refused.code(), Code::InvalidArgument);
+        }
     });
 }
